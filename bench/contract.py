@@ -1,0 +1,189 @@
+"""The nouns a contributor meets. Read this file first; a new method or dataset needs nothing else.
+
+A method is a class in `methods/<name>/method.py`, named by `entry:` in its `card.yaml`:
+
+    class MyMethod:
+        def __init__(self, options, setting): ...      # options: the card's, with the user's overrides
+        def pretrain(self, task, clock): ...           # optional; yields Progress; unlabelled images only
+        def adapt(self, task, clock): ...              # optional; yields Progress
+        def predict(self, volume): ...                 # -> uint8 labels on the volume's own grid
+        def state_dict(self): ...                      # tensors that, loaded, predict the same
+        def load_state_dict(self, state): ...
+
+The harness pulls the generators. It owns the clock, the probe and the stop: after each `yield` it may
+never come back, so a method yields at least once an epoch and better once a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+Spacing = tuple[float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """One image of one patient, slices first. Arrays are read-only views into the volume store.
+
+    image            (D, H, W) float16 or float32, intensities as in the source
+    spacing          (mm between slices, mm between rows, mm between columns)
+    label            (D, H, W) uint8, 0 background, i + 1 = classes[i], 255 not labelled;
+                     None where the method has no right to it
+    labelled_slices  indices along D that carry a label; empty where `label` is None
+    """
+
+    case: str
+    patient: str
+    image: np.ndarray
+    spacing: Spacing
+    label: np.ndarray | None = None
+    labelled_slices: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What stays true of an adapted method for good: enough to rebuild it for new images.
+
+    backbone  family ("sam", "sam2", "dino") -> checkpoint name, as the request resolved it
+    """
+
+    classes: tuple[str, ...]
+    modality: str
+    device: str
+    seed: int
+    backbone: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What a method may learn from. Nothing of the test set is in here.
+
+    support     labelled volumes of the shot's patients (or volumes with some labelled slices)
+    unlabelled  images of all training patients, the support's included, without labels
+    pretrained  what this method's own `pretrain` returned by `state_dict`, or None
+    scratch     an empty folder that is deleted with the unit
+    """
+
+    setting: Setting
+    support: Sequence[Volume]
+    unlabelled: Sequence[Volume]
+    scratch: Path
+    pretrained: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a generator reports: the work since its last yield.
+
+    steps    optimiser steps        samples  training samples seen (slices, patches or volumes)
+    loss     mean training loss of these steps, if there is one
+    epoch    True where an epoch ends here: one pass over what the method calls its data
+    """
+
+    steps: int = 1
+    samples: int = 0
+    loss: float | None = None
+    epoch: bool = False
+
+
+class Clock(Protocol):
+    """The budget as a method sees it: enough to fit a schedule, not enough to stop by itself."""
+
+    @property
+    def limited(self) -> bool:
+        """False under `budget=paper`: the method runs its own recipe to its end."""
+
+    @property
+    def fraction(self) -> float:
+        """Share of the budget that is spent, 0 to 1; 0 when not limited."""
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps that were reported so far in this phase."""
+
+    @property
+    def step_limit(self) -> int | None:
+        """The budget's steps, where it counts steps."""
+
+
+@runtime_checkable
+class Method(Protocol):
+    """`pretrain` and `adapt` are optional: a method without them learns nothing."""
+
+    def __init__(self, options: SimpleNamespace, setting: Setting) -> None: ...
+
+    def predict(self, volume: Volume) -> np.ndarray:
+        """(D, H, W) uint8 with values 0 .. len(classes), on the volume's own grid."""
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """Tensors and arrays by name; `load_state_dict` of them predicts identically."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+
+
+class Adapts(Protocol):
+    def adapt(self, task: Task, clock: Clock) -> Iterator[Progress]: ...
+
+
+class Pretrains(Protocol):
+    def pretrain(self, task: Task, clock: Clock) -> Iterator[Progress]: ...
+
+
+@dataclass(frozen=True)
+class Source:
+    """One case as it lies on the disk, before it is read.
+
+    patient  the unit of every split; several cases may share one (end-diastole, end-systole)
+    files    what the case is made of, hashed into the manifest; empty for a generated case
+    """
+
+    case: str
+    patient: str
+    files: tuple[Path, ...] = ()
+    site: str | None = None
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A copy of a dataset that was found on the disk.
+
+    layout  how it lies there; a card lists the known ones and which is the official one
+    """
+
+    layout: str
+    root: Path | None
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class RawCase:
+    """A case as read from its files: (D, H, W), slices first.
+
+    spacing  None where the files do not say
+    affine   voxel (z, y, x) index -> world mm, 4x4, or None
+    """
+
+    image: np.ndarray
+    label: np.ndarray
+    spacing: Spacing | None
+    affine: np.ndarray | None = None
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """A dataset is a class in `datasets/<name>/dataset.py`, named by `entry:` in its card."""
+
+    def __init__(self, options: SimpleNamespace, root: Path | None) -> None:
+        """`root`: where the user's files are, None to use the suite's own download folder."""
+
+    def find(self) -> Copy | None:
+        """The copy under `root`, or None where there is none. Reads names, never voxels."""
+
+    def read(self, source: Source) -> RawCase:
+        """One case. Raises DataError with the case's name where a file is broken."""

@@ -1,0 +1,41 @@
+"""Errors that a user can act on, and the nearest known name to a mistyped one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class RequestError(Exception):
+    """A wrong request: one line that says what is wrong, where, and what to do. Exit code 2."""
+
+
+class DataError(RequestError):
+    """A broken or missing input file; the message names the case."""
+
+    def __init__(self, case: str, problem: str) -> None:
+        super().__init__(f"case {case}: {problem}")
+        self.case = case
+        self.problem = problem
+
+
+def nearest(name: str, known: Iterable[str], *, limit: int = 3) -> list[str]:
+    """Known names that look like `name`, best first; names that contain it count too."""
+    names = sorted(set(known))
+    lowered = {candidate.lower(): candidate for candidate in names}
+    close = difflib.get_close_matches(name.lower(), lowered, n=limit, cutoff=0.5)
+    inside = [key for key in lowered if name and name.lower() in key and key not in close]
+    return [lowered[key] for key in [*close, *inside][:limit]]
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> RequestError:
+    """The error for a name that nothing answers to, with the nearest ones or all of a short list."""
+    names = sorted(set(known))
+    close = nearest(name, names)
+    if close:
+        hint = f"did you mean {' or '.join(close)}?"
+    elif len(names) <= 12:
+        hint = f"known: {', '.join(names) or 'none'}"
+    else:
+        hint = f"known: {', '.join(names[:12])}, ... ({len(names)} in all)"
+    return RequestError(f"unknown {kind} {name!r}; {hint}")

@@ -1,0 +1,236 @@
+"""The record of one unit: typed, versioned, validated when read and when written.
+
+Undefined numbers are null, never NaN. Distances are in millimetres where `data.spacing` is "file" or
+"card", in voxels where it is "unknown". `docs/record.md` explains every field to a reader.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION: Literal[1] = 1
+
+Seconds = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=0)]
+Unit01 = Annotated[float, Field(ge=0, le=1)]
+Distance = Annotated[float, Field(ge=0)]
+
+
+class Part(BaseModel):
+    """Base of every part: no unknown keys, no NaN or infinity, no change after the fact."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class BudgetSpec(Part):
+    """A named budget: seconds or steps (or neither: each method's own recipe), and its memory cap."""
+
+    name: str
+    seconds: Seconds | None = None
+    steps: Count | None = None
+    memory_gb: float | None = None
+    probes: Count = 8
+
+
+class Request(Part):
+    """What identifies the unit to a person."""
+
+    method: str
+    options: dict[str, Any]
+    dataset: str
+    dataset_options: dict[str, Any] = {}
+    shots: str
+    draw: str
+    seed: int
+    budget: BudgetSpec
+    backbone: str
+    checkpoints: dict[str, str] = {}
+    val: Literal["none", "oracle"] = "none"
+
+
+class MethodFacts(Part):
+    """From the method's card, at the time of the run."""
+
+    title: str
+    block: Literal["method", "control", "oracle"]
+    source_sha256: str
+    overrides: dict[str, Any] = {}
+    unlabelled_images: bool = False
+
+
+class DataFacts(Part):
+    """The data that this unit saw.
+
+    name         the board's name of this copy: "promise12", "la2018, h5 crop, 30 of 100 cases"
+    fingerprint  hash of every case's voxels, labels and spacing
+    """
+
+    name: str
+    fingerprint: str
+    modality: str
+    classes: list[str]
+    split: str
+    split_sha256: str
+    spacing: Literal["file", "card", "unknown"]
+    skipped: list[str] = []
+    support: list[str]
+    support_slices: Count
+    pool: Count
+    probe: list[str]
+    test: list[str]
+
+
+class Phase(Part):
+    """One generator's work. `seconds` are device seconds on the clock."""
+
+    epochs: Annotated[float, Field(ge=0)] = 0
+    steps: Count = 0
+    samples: Count = 0
+    seconds: Seconds = 0
+    overshoot_seconds: Seconds = 0
+    overshoot_steps: Count = 0
+    ended: Literal["budget", "method", "none"] = "none"
+
+
+class Pretraining(Phase):
+    """Charged to every unit that uses it; `reused` says that this one did not compute it."""
+
+    key: str
+    reused: bool
+    pool: Count
+
+
+class CurvePoint(Part):
+    """A probe: where the run stood, and the probe patients' mean Dice."""
+
+    epochs: Annotated[float, Field(ge=0)]
+    steps: Count
+    samples: Count
+    seconds: Seconds
+    loss: float | None
+    dice: Unit01 | None
+    classes: dict[str, Unit01 | None]
+
+
+class Moment(Part):
+    """A point of the adaptation, pre-training apart."""
+
+    epochs: Annotated[float, Field(ge=0)]
+    steps: Count
+    samples: Count
+    seconds: Seconds
+
+
+class Convergence(Part):
+    """`converged` is null where the curve never settled: censored at the last probe."""
+
+    plateau: Unit01 | None
+    converged: Moment | None
+    censored_at: Moment | None
+    targets: dict[str, Moment | None]
+    note: str | None = None
+
+
+class Spread(Part):
+    """Median and quartiles of n measurements."""
+
+    median: float
+    q1: float
+    q3: float
+    n: Count
+
+
+class Throughput(Part):
+    """Measured with warm-up and device synchronisation; null where nothing was measured."""
+
+    train_samples_per_second: Spread | None
+    volumes_per_minute: Spread | None
+    slices_per_second: Spread | None
+    cold_seconds: Seconds | None
+    warm_seconds: Seconds | None
+
+
+class Resources(Part):
+    peak_host_bytes: Count
+    peak_device_bytes: Count | None
+    trainable_parameters: Count | None
+    total_parameters: Count | None
+
+
+class ClassScore(Part):
+    """Integers first: any other rule can be recomputed from them."""
+
+    tp: Count
+    fp: Count
+    fn: Count
+    dice: Unit01 | None
+    iou: Unit01 | None
+    hd95: Distance | None
+    assd: Distance | None
+    nsd: Unit01 | None
+    empty: Literal["both", "missed", "false_positive"] | None = None
+
+
+class CaseResult(Part):
+    case: str
+    patient: str
+    shape: tuple[int, int, int]
+    spacing: tuple[float, float, float]
+    seconds: Seconds
+    classes: dict[str, ClassScore]
+
+
+class Machine(Part):
+    """`fingerprint` hashes the rest: timings of different fingerprints are never ranked together."""
+
+    fingerprint: str
+    system: str
+    cpu: str
+    cores: Count
+    threads: Count
+    memory_gb: float
+    device: str
+    device_memory_gb: float | None = None
+
+
+class Harness(Part):
+    """Where the wall time went. `overhead` = wall - method - scoring."""
+
+    wall_seconds: Seconds
+    method_seconds: Seconds
+    probe_seconds: Seconds
+    scoring_seconds: Seconds
+    overhead_seconds: Seconds
+
+
+class Files(Part):
+    """Relative to the results folder; null where nothing was kept."""
+
+    log: str | None = None
+    predictions: str | None = None
+    state: str | None = None
+
+
+class Record(Part):
+    schema_version: Literal[1] = 1
+    protocol: Count
+    key: str
+    status: Literal["done", "failed"]
+    reason: str | None = None
+    created: str
+    request: Request
+    method: MethodFacts
+    data: DataFacts
+    pretraining: Pretraining | None = None
+    adaptation: Phase = Phase()
+    curve: list[CurvePoint] = []
+    convergence: Convergence | None = None
+    throughput: Throughput | None = None
+    resources: Resources | None = None
+    cases: list[CaseResult] = []
+    machine: Machine
+    versions: dict[str, str]
+    harness: Harness | None = None
+    files: Files = Files()

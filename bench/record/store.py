@@ -1,0 +1,87 @@
+"""Records on the disk: one file a unit, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from bench.errors import RequestError, unknown
+from bench.record.schema import Record, Request
+
+KEY = re.compile(r"[0-9a-f]{16}")
+
+
+def record_path(results: Path, request: Request, key: str) -> Path:
+    """`records/<dataset>/<method>/<shots>-<draw>-<budget>-<key>.json`: a person finds it by name."""
+    shots = request.shots.replace("%", "pct")
+    name = f"shots{shots}-draw{request.draw}-{request.budget.name}-{request.backbone}-{key}.json"
+    return results / "records" / request.dataset / request.method / name
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Atomic: a reader sees the old file, or the whole new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with scratch.open("w", encoding="utf-8") as file:
+            file.write(record.model_dump_json(indent=1) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def read_record(path: Path) -> Record:
+    try:
+        return Record.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise RequestError(
+            f"record {path}: {where}: {first['msg']}; "
+            "it was changed by hand or made by another version: delete it and run the unit again"
+        ) from None
+    except OSError as error:
+        raise RequestError(f"record {path}: {error.strerror}") from None
+
+
+def record_files(results: Path) -> list[Path]:
+    """All record files, in a stable order; half-written ones are hidden files and not among them."""
+    return sorted((results / "records").glob("*/*/[!.]*.json"))
+
+
+def read_records(results: Path) -> Iterator[Record]:
+    for path in record_files(results):
+        yield read_record(path)
+
+
+def status_of(path: Path) -> str | None:
+    """ "done", "failed", or None where there is no record. Cheap: no validation."""
+    try:
+        return str(json.loads(path.read_bytes())["status"])
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        raise RequestError(
+            f"record {path}: not a record; delete it and run the unit again"
+        ) from None
+
+
+def find_record(results: Path, key: str) -> Path:
+    """The record whose key starts with `key`."""
+    if not re.fullmatch(r"[0-9a-f]{4,16}", key):
+        raise RequestError(
+            f"{key!r} is no record key: 4 to 16 hexadecimal digits (see `ls records`)"
+        )
+    found = [p for p in record_files(results) if p.stem.rsplit("-", 1)[-1].startswith(key)]
+    if not found:
+        raise unknown("record", key, [p.stem.rsplit("-", 1)[-1] for p in record_files(results)])
+    if len(found) > 1:
+        raise RequestError(f"record key {key!r} fits {len(found)} records; give more digits")
+    return found[0]
