@@ -3,15 +3,17 @@
 A method is a class in `methods/<name>/method.py`, named by `entry:` in its `card.yaml`:
 
     class MyMethod:
-        def __init__(self, options, setting): ...      # options: the card's, with the user's overrides
-        def pretrain(self, task, clock): ...           # optional; yields Progress; unlabelled images only
-        def adapt(self, task, clock): ...              # optional; yields Progress
-        def predict(self, volume): ...                 # -> uint8 labels on the volume's own grid
-        def state_dict(self): ...                      # tensors that, loaded, predict the same
+        def __init__(self, options, setting): ...  # the card's options with the user's overrides
+        def pretrain(self, task, clock): ...       # optional; yields Progress; unlabelled images
+        def adapt(self, task, clock): ...          # optional; yields Progress
+        def predict(self, volume): ...             # -> uint8 labels on the volume's own grid
+        def state_dict(self): ...                  # tensors that, loaded, predict the same
         def load_state_dict(self, state): ...
+        def parameters(self): ...                  # optional; torch parameters, for the counts
 
-The harness pulls the generators. It owns the clock, the probe and the stop: after each `yield` it may
-never come back, so a method yields at least once an epoch and better once a step.
+The harness pulls the generators. It owns the clock, the probe and the stop: after each `yield` it
+may call `predict` or never come back, so a method yields at least once an epoch, better once a
+step. The global random state of torch, numpy and Python is the method's own, seeded by the harness.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def nearest(name: str, known: Iterable[str], *, limit: int = 3) -> list[str]:
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> RequestError:
-    """The error for a name that nothing answers to, with the nearest ones or all of a short list."""
+    """The error for a name that nothing answers to: the nearest ones, or all of a short list."""
     names = sorted(set(known))
     close = nearest(name, names)
     if close:

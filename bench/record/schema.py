@@ -1,7 +1,7 @@
 """The record of one unit: typed, versioned, validated when read and when written.
 
-Undefined numbers are null, never NaN. Distances are in millimetres where `data.spacing` is "file" or
-"card", in voxels where it is "unknown". `docs/record.md` explains every field to a reader.
+Undefined numbers are null, never NaN. Distances are in millimetres where `data.spacing` is "file"
+or "card", in voxels where it is "unknown". `docs/record.md` explains every field to a reader.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Part(BaseModel):
 
 
 class BudgetSpec(Part):
-    """A named budget: seconds or steps (or neither: each method's own recipe), and its memory cap."""
+    """A named budget: seconds or steps (neither: each method's own recipe), and a memory cap."""
 
     name: str
     seconds: Seconds | None = None
@@ -183,7 +183,7 @@ class CaseResult(Part):
 
 
 class Machine(Part):
-    """`fingerprint` hashes the rest: timings of different fingerprints are never ranked together."""
+    """`fingerprint` hashes the rest: timings of two fingerprints are never ranked together."""
 
     fingerprint: str
     system: str

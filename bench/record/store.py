@@ -17,7 +17,7 @@ KEY = re.compile(r"[0-9a-f]{16}")
 
 
 def record_path(results: Path, request: Request, key: str) -> Path:
-    """`records/<dataset>/<method>/<shots>-<draw>-<budget>-<key>.json`: a person finds it by name."""
+    """`records/<dataset>/<method>/<shots>-<draw>-...-<key>.json`: a person finds it by name."""
     shots = request.shots.replace("%", "pct")
     name = f"shots{shots}-draw{request.draw}-{request.budget.name}-{request.backbone}-{key}.json"
     return results / "records" / request.dataset / request.method / name
@@ -52,7 +52,7 @@ def read_record(path: Path) -> Record:
 
 
 def record_files(results: Path) -> list[Path]:
-    """All record files, in a stable order; half-written ones are hidden files and not among them."""
+    """All record files, in a stable order; half-written ones are hidden files, not among them."""
     return sorted((results / "records").glob("*/*/[!.]*.json"))
 
 

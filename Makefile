@@ -1,0 +1,41 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.ready
+
+.PHONY: demo test bench lint setup leaderboard clean
+
+demo: $(STAMP)
+	$(PY) -m bench demo
+
+test: $(STAMP)
+	$(PY) -m pytest -n 2 --dist loadscope
+
+lint: $(STAMP)
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+
+# Every speed figure of this project: paired ratios, written into docs/performance.md.
+bench: $(STAMP)
+	$(PY) -m pytest tests/perf -o addopts="-q --import-mode=importlib" --benchmark-only \
+	  --benchmark-json=.benchmarks/last.json
+	$(PY) -m tests.perf.report .benchmarks/last.json docs/performance.md
+
+leaderboard: $(STAMP)
+	$(PY) -m bench board
+
+setup: $(STAMP)
+
+# torch first, then sam2 against it: sam2's own build would otherwise fetch a second torch.
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --upgrade pip -c constraints.txt
+	$(PY) -m pip install --quiet -c constraints.txt setuptools wheel torch torchvision
+	SAM2_BUILD_CUDA=0 $(PY) -m pip install --quiet -c constraints.txt --no-build-isolation sam2
+	$(PY) -m pip install --quiet -c constraints.txt --editable ".[dev]"
+	touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) .demo

@@ -1,0 +1,159 @@
+"""What a folder says about itself: `card.yaml`, read without importing any of its code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bench.errors import RequestError, nearest
+
+Text = Annotated[str, Field(min_length=1)]
+Entry = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*:[A-Za-z_][A-Za-z0-9_]*$")]
+OptionValue = bool | int | float | str | list[Any] | None
+
+
+class Option(BaseModel):
+    """One option of a method or dataset: its default, what it may be, what it does."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    default: OptionValue
+    choices: list[OptionValue] | None = None
+    help: str = ""
+
+
+class Card(BaseModel):
+    """What methods and datasets have in common."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: Text
+    summary: Text
+    entry: Entry
+    options: dict[str, Option] = {}
+    needs: list[str] = []
+    install: str = ""
+    """`needs` are importable names beyond the suite's own; `install` is the pip line for them."""
+
+    @property
+    def defaults(self) -> dict[str, OptionValue]:
+        return {name: option.default for name, option in self.options.items()}
+
+
+class PretrainCard(BaseModel):
+    """A method that pre-trains: which options change it, and its share of the budget."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    options: list[str] = []
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+
+
+class MethodCard(Card):
+    """`methods/<name>/card.yaml`.
+
+    block        controls and oracle-prompted methods are never ranked with methods
+    backbones    families it takes from the request: sam, sam2, dino
+    demo         quick enough for `make demo`
+    needs_test_label  an oracle's prompts come from it; the harness gives it to these alone
+    """
+
+    paper: str = ""
+    trains: str = ""
+    block: Literal["method", "control", "oracle"] = "method"
+    backbones: list[Literal["sam", "sam2", "dino"]] = []
+    pretrain: PretrainCard | None = None
+    unlabelled_images: bool = False
+    needs_test_label: bool = False
+    repeatable: bool = True
+    demo: bool = True
+
+
+class RemoteCard(BaseModel):
+    """A file that can be had automatically."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: Text
+    name: Text
+    bytes: int | None = None
+    sha256: str | None = None
+    md5: str | None = None
+    unpack: bool = True
+
+
+class DatasetCard(Card):
+    """`datasets/<name>/card.yaml`.
+
+    classes   foreground structures; label value = place in the list + 1. None: the copy says
+    cases     labelled cases of the official set, where that is known
+    layouts   ways it lies on a disk -> the board's note on it ("" for the official one)
+    spacing   mm (z, y, x) where files have none, from the source that the card names
+    variants  name -> keys that replace this card's; each becomes `<folder>_<name>`
+    """
+
+    modality: Text
+    classes: list[Text] | None
+    cases: int | None = None
+    licence: Text
+    citation: Text
+    homepage: str = ""
+    official: Text
+    layouts: dict[str, str]
+    files: list[RemoteCard] = []
+    manual: str = ""
+    spacing: tuple[float, float, float] | None = None
+    split: str = "split.json"
+    demo: bool = False
+
+
+C = TypeVar("C", bound=Card)
+
+
+def _plain_options(raw: dict[str, Any]) -> dict[str, Any]:
+    """`lr: 0.001` is short for `lr: {default: 0.001}`."""
+    options = raw.get("options") or {}
+    if not isinstance(options, dict):
+        return raw
+    long = {
+        name: value if isinstance(value, dict) and "default" in value else {"default": value}
+        for name, value in options.items()
+    }
+    return {**raw, "options": long}
+
+
+def _explain(file: Path, error: ValidationError, card: type[Card]) -> RequestError:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    problem = first["msg"]
+    if first["type"] == "extra_forbidden":
+        close = nearest(str(first["loc"][-1]), card.model_fields)
+        problem = "unknown key" + (f"; did you mean {' or '.join(close)}?" if close else "")
+    elif first["type"] == "missing":
+        problem = "this key is missing"
+    return RequestError(f"{file}: {where}: {problem}")
+
+
+def read_yaml(file: Path) -> dict[str, Any]:
+    """The card as a mapping. A card is data: nothing in it is ever constructed or executed."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        raw = yaml.load(file.read_text(encoding="utf-8"), Loader=loader)
+    except FileNotFoundError:
+        raise RequestError(f"{file}: there is no card here; every entry needs one") from None
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        line = " ".join(str(error).split())
+        raise RequestError(f"{file}: not readable as YAML: {line}") from None
+    if not isinstance(raw, dict):
+        raise RequestError(f"{file}: a card is a mapping of keys to values")
+    return raw
+
+
+def parse_card(file: Path, raw: dict[str, Any], card: type[C]) -> C:
+    try:
+        return card.model_validate(_plain_options(raw))
+    except ValidationError as error:
+        raise _explain(file, error, card) from None

@@ -1,0 +1,95 @@
+"""python -m bench doctor [data.root=DIR] [data.cache=DIR]
+
+What this machine has: Python, torch, device, memory, extras, data, weights, free disk.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+
+from bench import __version__
+from bench.cli.words import read_words
+from bench.data.places import cache_folder, download_folder
+from bench.device import resolve_device
+from bench.errors import RequestError
+from bench.registry import Registry, discover, load
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "segment-anything",
+    "sam2",
+    "peft",
+    "monai",
+    "nnunetv2",
+    "hydra-core",
+    "timm",
+)
+
+
+def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
+    words = read_words(arguments, keys=["data.root", "data.cache"])
+    cache = cache_folder(words.keys.get("data.cache"))
+    root = words.folder("data.root", "") if "data.root" in words.keys else None
+    for name, value in (*machine(cache), *entries(discover(include), root, cache)):
+        print(f"{name:<18}{value}")
+    return 0
+
+
+def machine(cache: Path) -> Iterator[tuple[str, str]]:
+    yield "sambench", __version__
+    yield "python", platform.python_version()
+    for name in PACKAGES:
+        try:
+            yield name, version(name)
+        except PackageNotFoundError:
+            yield name, "MISSING: make setup, or pip install -e ."
+    device = resolve_device("auto")
+    yield "device", device if device == "cpu" else _gpu()
+    memory = psutil.virtual_memory()
+    yield "cores", str(psutil.cpu_count())
+    yield "memory", f"{memory.total / 2**30:.0f} GB, {memory.available / 2**30:.0f} GB free"
+    there = next(path for path in (cache, *cache.parents) if path.exists())
+    yield "cache", f"{cache}, {shutil.disk_usage(there).free / 2**30:.0f} GB free"
+
+
+def _gpu() -> str:
+    import torch
+
+    properties = torch.cuda.get_device_properties(0)
+    return f"{properties.name}, {properties.total_memory / 2**30:.0f} GB"
+
+
+def entries(registry: Registry, root: Path | None, cache: Path) -> Iterator[tuple[str, str]]:
+    broken = [f for f in registry.methods.values() if f.problem]
+    yield "methods", f"{len(registry.methods) - len(broken)} available"
+    for found in broken:
+        yield f"  {found.name}", f"unavailable: {found.problem}"
+    for name, found in registry.datasets.items():
+        if found.problem is not None:
+            yield f"data {name}", f"unavailable: {found.problem}"
+            continue
+        yield f"data {name}", data_state(registry, name, root, cache)
+
+
+def data_state(registry: Registry, name: str, root: Path | None, cache: Path) -> str:
+    """Where a copy is, or how one can be had."""
+    found, card = registry.dataset(name)
+    try:
+        dataset = load(found)(
+            SimpleNamespace(**card.defaults), root or download_folder(cache, name)
+        )
+        copy = dataset.find()
+    except RequestError as error:
+        return str(error)
+    if copy is not None:
+        where = "" if copy.root is None else f" in {copy.root}"
+        return f"{len(copy.sources)} cases{where}"
+    return "not here; prepare downloads it" if card.files else "not here; see `show " + name + "`"

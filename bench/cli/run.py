@@ -1,0 +1,119 @@
+"""python -m bench run method=NAMES [dataset=NAMES] [shots=1,5,10] [draw=0,1,2] [key=value ...]
+
+Runs every unit of the request that has no record yet, and records it.
+
+  method=unet,control_atlas   several values: commas, range(a,b), choice(x,y); method=all
+  dataset=promise12           dataset=all: every one; data.root=DIR: where your copies are
+  shots=1,5 | 10% | 20s       labelled patients, share of the training patients, labelled slices
+  draw=0,1,2                  which random order of the patients; without it: three draws
+  budget=cpu-2min             `ls budgets`; also budget.seconds=90
+  backbone=nano               `ls backbones`; backbone.sam=vit_l for a single one
+  method.lr=1e-3              any option of the method's card (`show METHOD`)
+  seed=0  val=none|oracle     seed; whether the probe may select the state
+  device=auto|cpu|cuda        executor=local|inline   executor.jobs=2   executor.timeout=600
+  results=DIR  keep=predictions,state  rerun=failed|all
+  data.partial=true           run on a copy that lacks cases, under another name
+  data.skip_bad=true          leave broken cases out, and say so in every record
+  data.cache=DIR              where downloads and converted volumes go
+
+Units that are done are skipped. Ctrl-C keeps what is done; the same command goes on from there.
+Exit code: 0 all done, 1 a unit failed, 2 a wrong request, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.cli.progress import UnitProgress
+from bench.data.ready import Ready, make_ready
+from bench.device import resolve_device
+from bench.errors import RequestError
+from bench.executors import make_executor
+from bench.plan import Plan, choice_key, make_plan
+from bench.record.store import read_record, record_path
+from bench.registry import discover
+from bench.request.compose import compose_demand
+from bench.request.demand import Demand
+from bench.unit.spec import Unit
+
+
+def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
+    command = " ".join(["python -m bench run", *map(shlex.quote, arguments)])
+    return run(arguments, include, command=command)
+
+
+def run(arguments: Sequence[str], include: tuple[Path, ...], *, command: str) -> int:
+    """`command`: what to type to go on after an interrupt."""
+    registry = discover(include)
+    given = next((w.partition("=")[2] for w in arguments if w.startswith("device=")), "auto")
+    device = resolve_device(given)
+    demand = compose_demand(arguments, registry, gpu=device.startswith("cuda"))
+    ready: dict[str, Ready] = {}
+    for choice in demand.choices:
+        if choice_key(choice) not in ready:
+            ready[choice_key(choice)] = make_ready(
+                registry, choice.dataset, choice.dataset_options, demand.data
+            )
+    plan = make_plan(demand, registry, ready, device=device, include=include)
+    print(headline(demand, plan, device), flush=True)
+    if not plan.todo:
+        return report(plan)
+    executor = make_executor(demand.executor)
+    progress = UnitProgress(plan.todo)
+    try:
+        with progress:
+            executor.run(plan.todo, progress.report)
+    except KeyboardInterrupt:
+        print(f"\nstopped: {progress.done} of {len(plan.todo)} units done, nothing of them is lost")
+        print(f"to go on: {command}", flush=True)
+        return 130
+    return report(plan)
+
+
+def headline(demand: Demand, plan: Plan, device: str) -> str:
+    """What was resolved: device, backbone, budget, units to do and already done."""
+    backbones = sorted({unit.request.backbone for unit in plan.units} - {"none"})
+    budgets = sorted({choice.budget.name for choice in demand.choices})
+    parts = [
+        f"device {device}",
+        f"backbone {', '.join(backbones) or 'none needed'}",
+        f"budget {', '.join(budgets)}",
+        f"{len(plan.todo)} units to do, {len(plan.done)} already done",
+    ]
+    if plan.failed:
+        parts.append(f"{len(plan.failed)} failed before (rerun=failed tries them again)")
+    return " · ".join(parts)
+
+
+def report(plan: Plan) -> int:
+    """The end of a run: what failed, with reason and log; where the records are."""
+    failed: list[tuple[Unit, str, str]] = []
+    done = 0
+    for unit in plan.units:
+        try:
+            record = read_record(record_path(Path(unit.results), unit.request, unit.key))
+        except RequestError as error:
+            failed.append((unit, str(error), ""))
+            continue
+        if record.status == "done":
+            done += 1
+        else:
+            log = f"  log: {Path(unit.results) / record.files.log}" if record.files.log else ""
+            failed.append((unit, record.reason or "", log))
+    where = Path(plan.units[0].results) / "records" if plan.units else Path("results")
+    print(f"{done} of {len(plan.units)} units done; records in {shorten(where)}")
+    for unit, reason, log in failed:
+        print(f"failed: {unit.title}: {reason}")
+        if log:
+            print(log)
+    return 1 if failed else 0
+
+
+def shorten(path: Path) -> str:
+    """Relative to here where that is shorter."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,129 @@
+"""python -m bench show NAME [results=DIR]
+
+A method, dataset, budget or backbone by its name, or a record by its key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bench.cards import Card, DatasetCard, MethodCard, read_yaml
+from bench.cli.ls import CONF, table
+from bench.cli.words import read_words
+from bench.errors import RequestError, unknown
+from bench.record.schema import CaseResult, Record
+from bench.registry import Found, discover
+
+
+def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
+    words = read_words(arguments, keys=["results"])
+    if len(words.plain) != 1:
+        raise RequestError("say what to show: a name from `ls`, or a record's key")
+    name = words.plain[0]
+    registry = discover(include)
+    for entries in (registry.methods, registry.datasets):
+        if name in entries:
+            print("\n".join(card_lines(entries[name])))
+            return 0
+    for group in ("budget", "backbone", "executor"):
+        file = CONF / group / f"{name}.yaml"
+        if file.is_file():
+            print(f"{group} {name}: " + file.read_text("utf-8").partition("\n")[0].lstrip("# "))
+            for key, value in read_yaml(file).items():
+                print(f"  {key:<12}{value}")
+            return 0
+    if not re.fullmatch(r"[0-9a-f]{4,16}", name):
+        names = [*registry.methods, *registry.datasets]
+        names += [file.stem for file in CONF.glob("*/*.yaml")]
+        raise unknown("name", name, names)
+    from bench.record.store import find_record, read_record
+
+    path = find_record(words.folder("results", "results"), name)
+    print("\n".join(record_lines(read_record(path), path)))
+    return 0
+
+
+def card_lines(found: Found) -> Iterator[str]:
+    yield f"{found.kind} {found.name}" + (f": {found.card.title}" if found.card else "")
+    if found.problem:
+        yield f"  unavailable: {found.problem}"
+    card: Card | None = found.card
+    if card is None:
+        return
+    yield f"  {card.summary}"
+    if isinstance(card, MethodCard):
+        yield f"  paper      {card.paper or '-'}"
+        yield f"  trains     {card.trains or '-'}"
+        yield f"  block      {card.block}"
+        yield f"  backbones  {', '.join(card.backbones) or 'none'}"
+    if isinstance(card, DatasetCard):
+        yield f"  modality   {card.modality}"
+        yield f"  classes    {', '.join(card.classes) if card.classes else 'as the copy says'}"
+        yield f"  licence    {card.licence}"
+        yield f"  citation   {card.citation}"
+        for remote in card.files:
+            yield f"  download   {remote.url}"
+        for line in card.manual.strip().splitlines():
+            yield f"  {line}"
+    yield f"  folder     {found.folder}"
+    if card.options:
+        yield "  options"
+        rows = [
+            {
+                "name": f"  {found.kind}.{name}",
+                "default": "-" if option.default is None else option.default,
+                "what": option.help
+                + (f" ({' | '.join(map(str, option.choices))})" if option.choices else ""),
+            }
+            for name, option in card.options.items()
+        ]
+        yield table(rows)
+
+
+def _number(value: float | None, form: str = "{:.3f}") -> str:
+    return "-" if value is None else form.format(value)
+
+
+def record_lines(record: Record, path: Path) -> Iterator[str]:
+    request = record.request
+    yield f"record {record.key}: {request.method} on {record.data.name}"
+    yield f"  shots {request.shots}, draw {request.draw}, seed {request.seed}, " + (
+        f"budget {request.budget.name}, backbone {request.backbone}, val {request.val}"
+    )
+    yield f"  {record.status}, {record.created}" + (f": {record.reason}" if record.reason else "")
+    yield f"  file {path}"
+    for name, phase in (("pre-training", record.pretraining), ("adaptation", record.adaptation)):
+        if phase is not None:
+            yield f"  {name}: {phase.epochs:g} epochs, {phase.steps} steps, " + (
+                f"{phase.samples} samples, {phase.seconds:.1f} s, "
+                f"{phase.overshoot_seconds:.2f} s over, ended by {phase.ended}"
+            )
+    if record.convergence is not None:
+        at = record.convergence.converged
+        when = f"{at.seconds:.1f} s, {at.steps} steps" if at else f"no: {record.convergence.note}"
+        yield f"  converged: {when}"
+    for point in record.curve:
+        yield f"    probe at {point.seconds:8.1f} s  {point.steps:6d} steps  " + (
+            f"loss {_number(point.loss)}  dice {_number(point.dice)}"
+        )
+    if record.throughput and record.throughput.slices_per_second:
+        yield f"  {record.throughput.slices_per_second.median:.1f} slices/s predicting"
+    if record.cases:
+        yield table([_case_row(case) for case in record.cases])
+    harness = record.harness
+    if harness:
+        yield f"  wall {harness.wall_seconds:.1f} s: method {harness.method_seconds:.1f}, " + (
+            f"scoring {harness.scoring_seconds:.1f}, harness {harness.overhead_seconds:.1f}"
+        )
+    if record.files.log:
+        yield f"  log {path.parents[3] / record.files.log}"
+
+
+def _case_row(case: CaseResult) -> dict[str, str]:
+    row = {"case": case.case}
+    for name, score in case.classes.items():
+        row[f"dice {name}"] = _number(score.dice)
+        row[f"hd95 {name}"] = _number(score.hd95, "{:.1f}")
+    return {**row, "seconds": f"{case.seconds:.2f}"}

@@ -1,0 +1,26 @@
+"""Which device a run uses. torch is imported only where a GPU may be."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from bench.errors import RequestError, unknown
+
+
+def resolve_device(given: str) -> str:
+    """ "auto" is a CUDA device where torch sees one, else the CPU."""
+    if given == "cpu":
+        return "cpu"
+    if given.split(":")[0] not in ("auto", "cuda"):
+        raise unknown("device", given, ["auto", "cpu", "cuda"])
+    has_driver = shutil.which("nvidia-smi") is not None or Path("/dev/nvidia0").exists()
+    if given == "auto" and not has_driver:
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda" if given == "auto" else given
+    if given == "auto":
+        return "cpu"
+    raise RequestError(f"device={given}: torch {torch.__version__} sees no CUDA device here")

@@ -1,0 +1,45 @@
+"""Units one after the other in this process: for debugging, and for machines without processes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from bench.executors.claim import Claims, path_of
+from bench.executors.events import Event
+from bench.record.store import write_record
+from bench.unit.spec import Unit
+
+WAIT = 0.5
+"""Seconds between two looks at a unit that another sweep is running."""
+
+
+class Inline:
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self.options = options
+
+    def run(self, units: Sequence[Unit], report: Callable[[Event], None]) -> None:
+        from bench.unit.__main__ import attempt
+
+        claims = Claims(tuple(units))
+        waiting = list(units)
+        while waiting:
+            still: list[Unit] = []
+            for unit in waiting:
+                lock = claims.claim(unit)
+                if lock is None:
+                    still.append(unit)
+                    continue
+                with lock:
+                    if claims.result(unit) is not None:
+                        report(Event("elsewhere", unit))
+                        continue
+                    report(Event("started", unit))
+                    record = attempt(unit, catch=(Exception, SystemExit))
+                    write_record(path_of(unit), record)
+                    done = record.status == "done"
+                    report(Event("done" if done else "failed", unit, record.reason))
+            if len(still) == len(waiting):
+                time.sleep(WAIT)
+            waiting = still

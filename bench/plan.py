@@ -1,0 +1,202 @@
+"""A demand -> units, each with the key that says everything its result depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.cards import MethodCard
+from bench.data.ready import Ready
+from bench.data.splits import Drawn
+from bench.protocol import DEFAULT_DRAWS, PROBE_PATIENTS, VERSION
+from bench.record.schema import DataFacts, MethodFacts, Request
+from bench.record.store import record_path, status_of
+from bench.registry import Registry, source_hash
+from bench.request.demand import Choice, Demand
+from bench.unit.spec import PretrainSpec, Support, Unit
+
+NO_BACKBONE = "none"
+"""A method that takes no backbone has one record for all of them."""
+
+
+def key_of(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`todo` in running order; `done` and `failed` units have a record already."""
+
+    todo: tuple[Unit, ...]
+    done: tuple[Unit, ...]
+    failed: tuple[Unit, ...]
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        return self.todo + self.done + self.failed
+
+
+def make_plan(
+    demand: Demand,
+    registry: Registry,
+    ready: Mapping[str, Ready],
+    *,
+    device: str,
+    include: Sequence[Path] = (),
+) -> Plan:
+    """`ready`: the prepared copy for each `choice_key` of the demand's choices."""
+    groups: dict[str, list[Unit]] = {"todo": [], "done": [], "failed": []}
+    seen: set[str] = set()
+    for unit in _units(demand, registry, ready, device=device, include=include):
+        if unit.key in seen:
+            continue
+        seen.add(unit.key)
+        status = status_of(record_path(Path(unit.results), unit.request, unit.key))
+        again = demand.rerun == "all" or (demand.rerun == "failed" and status == "failed")
+        groups["todo" if status is None or again else status].append(unit)
+    return Plan(**{name: tuple(units) for name, units in groups.items()})
+
+
+def choice_key(choice: Choice) -> str:
+    """Choices of one dataset with the same options share one prepared copy."""
+    return key_of({"dataset": choice.dataset, "options": dict(choice.dataset_options)})
+
+
+def _units(
+    demand: Demand,
+    registry: Registry,
+    ready: Mapping[str, Ready],
+    *,
+    device: str,
+    include: Sequence[Path],
+) -> list[Unit]:
+    draws = demand.draws or tuple(str(number) for number in range(DEFAULT_DRAWS))
+    drawn: dict[tuple[str, str, str], Drawn] = {}
+    units: list[Unit] = []
+    for choice in demand.choices:
+        copy = ready[choice_key(choice)]
+        found, card = registry.method(choice.method)
+        source = source_hash(found.folder)
+        for shots in demand.shots:
+            for draw in draws:
+                place = (choice_key(choice), shots, draw)
+                if place not in drawn:
+                    drawn[place] = copy.resolve(draw, shots, probe_patients=PROBE_PATIENTS)
+                for seed in demand.seeds:
+                    for val in demand.vals:
+                        request = _request(choice, card, drawn[place], seed, val)
+                        units.append(
+                            _unit(
+                                request=request,
+                                choice=choice,
+                                card=card,
+                                source=source,
+                                drawn=drawn[place],
+                                copy=copy,
+                                demand=demand,
+                                device=device,
+                                include=include,
+                            )
+                        )
+    return units
+
+
+def _request(choice: Choice, card: MethodCard, drawn: Drawn, seed: int, val: str) -> Request:
+    return Request.model_validate(
+        {
+            "method": choice.method,
+            "options": dict(choice.options),
+            "dataset": choice.dataset,
+            "dataset_options": {k: v for k, v in choice.dataset_options.items() if k != "root"},
+            "shots": drawn.shots,
+            "draw": drawn.draw,
+            "seed": seed,
+            "budget": choice.budget,
+            "backbone": choice.backbone["name"] if card.backbones else NO_BACKBONE,
+            "checkpoints": {family: choice.backbone[family] for family in card.backbones},
+            "val": val,
+        }
+    )
+
+
+def _unit(
+    *,
+    request: Request,
+    choice: Choice,
+    card: MethodCard,
+    source: str,
+    drawn: Drawn,
+    copy: Ready,
+    demand: Demand,
+    device: str,
+    include: Sequence[Path],
+) -> Unit:
+    content = {
+        "protocol": VERSION,
+        "method": request.method,
+        "options": request.options,
+        "source": source,
+        "dataset": request.dataset,
+        "data": copy.fingerprint,
+        "drawn": drawn.split_sha256,
+        "shots": request.shots,
+        "draw": request.draw,
+        "seed": request.seed,
+        "budget": request.budget.model_dump(),
+        "backbone": request.backbone,
+        "checkpoints": request.checkpoints,
+        "val": request.val,
+    }
+    pretrain = None
+    if card.pretrain is not None:
+        shared = ("protocol", "method", "source", "data", "seed", "budget", "checkpoints")
+        options = {name: request.options[name] for name in card.pretrain.options}
+        pretrain = PretrainSpec(
+            key=key_of({**{k: content[k] for k in shared}, "pool": drawn.pool, "options": options}),
+            share=card.pretrain.share,
+        )
+    return Unit(
+        key=key_of(content),
+        request=request,
+        method=MethodFacts(
+            title=card.title,
+            block=card.block,
+            source_sha256=source,
+            overrides=dict(choice.overrides),
+            unlabelled_images=card.unlabelled_images,
+        ),
+        data=DataFacts(
+            name=copy.name,
+            fingerprint=copy.fingerprint,
+            modality=copy.modality,
+            classes=list(copy.classes),
+            split=drawn.split,
+            split_sha256=drawn.split_sha256,
+            spacing=copy.spacing,
+            skipped=list(copy.skipped),
+            support=[labelled.case for labelled in drawn.support],
+            support_slices=copy.slices_of(drawn),
+            pool=len(drawn.pool),
+            probe=list(drawn.probe),
+            test=list(drawn.test),
+        ),
+        support=[
+            Support(case=s.case, slices=None if s.slices is None else list(s.slices))
+            for s in drawn.support
+        ],
+        pool=list(drawn.pool),
+        probe=list(drawn.probe),
+        test=list(drawn.test),
+        store=str(copy.store.folder.resolve()),
+        results=str(demand.results.resolve()),
+        include=tuple(str(path.resolve()) for path in include),
+        keep=demand.keep,
+        device=device,
+        pretrain=pretrain,
+        needs_test_label=card.needs_test_label,
+    )

@@ -1,0 +1,1 @@
+"""The words of a request: their grammar, what they compose to, the demand that results."""

@@ -1,0 +1,1 @@
+"""Losses, schedules and augmentation that methods may use."""

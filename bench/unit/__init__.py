@@ -1,0 +1,1 @@
+"""The life of one unit: adapt under a budget, probe, predict, score, record."""

@@ -1,0 +1,91 @@
+"""The budget: what is spent, and when to stop. The harness owns it; a method may only look."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bench.contract import Progress
+
+
+@dataclass
+class BudgetClock:
+    """Counts device seconds, steps, samples and epochs of one phase.
+
+    It runs only between `start` and `stop`: probes, scoring and I/O of the harness are off it.
+    `charged` seconds and steps (pre-training) were spent before it began.
+    `synchronise` waits for the device, so that queued work is paid for by who queued it.
+    """
+
+    seconds_limit: float | None
+    steps_limit: int | None
+    charged_seconds: float = 0.0
+    charged_steps: int = 0
+    synchronise: Callable[[], None] = lambda: None
+    now: Callable[[], float] = time.perf_counter
+    seconds: float = 0.0
+    steps: int = 0
+    samples: int = 0
+    epochs: float = 0
+    _since: float | None = field(default=None, repr=False)
+
+    def start(self) -> None:
+        self.synchronise()
+        self._since = self.now()
+
+    def stop(self) -> float:
+        """Seconds since `start`, now added to the account."""
+        assert self._since is not None
+        self.synchronise()
+        lap = self.now() - self._since
+        self.seconds += lap
+        self._since = None
+        return lap
+
+    def count(self, progress: Progress) -> None:
+        self.steps += progress.steps
+        self.samples += progress.samples
+        self.epochs += int(progress.epoch)
+
+    @property
+    def limited(self) -> bool:
+        return self.seconds_limit is not None or self.steps_limit is not None
+
+    @property
+    def step_limit(self) -> int | None:
+        """Steps that this phase may take, pre-training's taken off."""
+        if self.steps_limit is None:
+            return None
+        return max(0, self.steps_limit - self.charged_steps)
+
+    @property
+    def fraction(self) -> float:
+        """Share of this phase's own allowance that is spent, 0 to 1. A schedule is fitted to it."""
+        shares = [0.0]
+        if self.steps_limit is not None:
+            shares.append(_share(self.steps, self.steps_limit - self.charged_steps))
+        if self.seconds_limit is not None:
+            running = 0.0 if self._since is None else self.now() - self._since
+            shares.append(_share(self.seconds + running, self.seconds_limit - self.charged_seconds))
+        return min(1.0, max(shares))
+
+    @property
+    def spent(self) -> bool:
+        return self.limited and self.fraction >= 1.0
+
+    @property
+    def overshoot_seconds(self) -> float:
+        if self.seconds_limit is None:
+            return 0.0
+        return max(0.0, self.charged_seconds + self.seconds - self.seconds_limit)
+
+    @property
+    def overshoot_steps(self) -> int:
+        if self.steps_limit is None:
+            return 0
+        return max(0, self.charged_steps + self.steps - self.steps_limit)
+
+
+def _share(spent: float, allowed: float) -> float:
+    return spent / allowed if allowed > 0 else 1.0

@@ -1,0 +1,107 @@
+"""Pulls a method's generator under the clock, and probes on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from bench.contract import Progress
+from bench.record.schema import Moment, Phase
+from bench.unit.clock import BudgetClock
+from bench.unit.rng import RandomStream
+
+Probe = Callable[[Moment, float | None], None]
+"""Called with where the run stands and its mean loss since the last probe."""
+
+
+@dataclass(frozen=True)
+class Lap:
+    """One pull: what it did and how long it took."""
+
+    samples: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Drive:
+    """The account of one phase."""
+
+    phase: Phase
+    laps: tuple[Lap, ...]
+
+
+@dataclass
+class _Due:
+    """When the next probe falls: at equal parts of the budget, or at epochs 1, 2, 3, 4, 5, 6, 8, 10
+    ... where there is no budget."""
+
+    probes: int
+    _next: float = 1
+
+    def passed(self, clock: BudgetClock) -> bool:
+        place = clock.fraction * self.probes if clock.limited else clock.epochs
+        if self.probes == 0 or place < self._next:
+            return False
+        self._next = int(place) + 1 if clock.limited else max(place + 1, int(place * 4 / 3))
+        return True
+
+
+def drive(
+    work: Iterator[Progress],
+    *,
+    clock: BudgetClock,
+    random: RandomStream,
+    probe: Probe | None = None,
+    probes: int = 0,
+) -> Drive:
+    """Pull `work` until the budget or the method ends. Probes run off the clock, the last one at
+    the end; `random` is the global random state while the method works."""
+    laps: list[Lap] = []
+    losses: list[float] = []
+    due = _Due(probes)
+    ended: bool = False
+    try:
+        while not (ended := clock.spent):
+            clock.start()
+            try:
+                with random.use():
+                    progress = next(work, None)
+            finally:
+                seconds = clock.stop()
+            if progress is None:
+                break
+            if not isinstance(progress, Progress):
+                raise TypeError(f"a method yields Progress, not {type(progress).__name__}")
+            clock.count(progress)
+            laps.append(Lap(samples=progress.samples, seconds=seconds))
+            if progress.loss is not None:
+                losses.append(progress.loss)
+            if probe and due.passed(clock) and not clock.spent:
+                probe(_moment(clock), _mean(losses))
+                losses.clear()
+    finally:
+        close = getattr(work, "close", None)
+        if close is not None:
+            close()
+    if probe and probes:
+        probe(_moment(clock), _mean(losses))
+    phase = Phase(
+        epochs=clock.epochs,
+        steps=clock.steps,
+        samples=clock.samples,
+        seconds=clock.seconds,
+        overshoot_seconds=clock.overshoot_seconds,
+        overshoot_steps=clock.overshoot_steps,
+        ended="budget" if ended else "method",
+    )
+    return Drive(phase=phase, laps=tuple(laps))
+
+
+def _moment(clock: BudgetClock) -> Moment:
+    return Moment(
+        epochs=clock.epochs, steps=clock.steps, samples=clock.samples, seconds=clock.seconds
+    )
+
+
+def _mean(values: list[float]) -> float | None:
+    return sum(values) / len(values) if values else None

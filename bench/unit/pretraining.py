@@ -1,0 +1,72 @@
+"""Pre-training: computed once per key, stored, reused by every unit that shares it, charged to all.
+
+The key covers the pool, the backbone, the seed, the budget and the options that the method's card
+names, so that shot counts and draws of one pool share one result.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from bench.contract import Task
+from bench.record.schema import Phase, Pretraining
+from bench.unit.clock import BudgetClock
+from bench.unit.device import synchroniser
+from bench.unit.drive import drive
+from bench.unit.rng import RandomStream
+from bench.unit.spec import Unit
+from bench.unit.state import load_state, save_state
+
+
+def ensure_pretrained(
+    unit: Unit, make: Callable[[], Any], task: Task
+) -> tuple[Task, Pretraining | None]:
+    """The task with the pre-trained state in it, and what that state cost whoever computed it.
+
+    The method that pre-trained is thrown away: a unit starts from the stored state in any case.
+
+    Of two units that need it at once, one computes and the other waits.
+    """
+    spec = unit.pretrain
+    if spec is None:
+        return task, None
+    folder = Path(unit.results) / "pretrained"
+    folder.mkdir(parents=True, exist_ok=True)
+    state_file = folder / f"{spec.key}.safetensors"
+    cost_file = folder / f"{spec.key}.json"
+    with FileLock(folder / f"{spec.key}.lock"):
+        reused = state_file.is_file() and cost_file.is_file()
+        if not reused:
+            random = RandomStream(unit.request.seed)
+            with random.use():
+                method = make()
+            phase = _pretrain(unit, method, task, share=spec.share, random=random)
+            save_state(state_file, method.state_dict())
+            scratch = cost_file.with_suffix(f".{os.getpid()}.tmp")
+            scratch.write_text(phase.model_dump_json(indent=1), encoding="utf-8")
+            os.replace(scratch, cost_file)
+    cost = json.loads(cost_file.read_text(encoding="utf-8"))
+    charged = Pretraining(**cost, key=spec.key, reused=reused, pool=len(task.unlabelled))
+    return replace(task, pretrained=load_state(state_file)), charged
+
+
+def _pretrain(unit: Unit, method: Any, task: Task, *, share: float, random: RandomStream) -> Phase:
+    budget = unit.request.budget
+    clock = BudgetClock(
+        seconds_limit=None if budget.seconds is None else budget.seconds * share,
+        steps_limit=None if budget.steps is None else int(budget.steps * share),
+        synchronise=synchroniser(unit.device),
+    )
+    unlabelled_only = replace(task, support=())
+    return drive(
+        method.pretrain(unlabelled_only, clock),
+        clock=clock,
+        random=random,
+    ).phase

@@ -1,0 +1,52 @@
+"""The global random states, swapped in for the method and out for everybody else.
+
+A method may use torch's, numpy's and Python's global generators as it likes: they are its own. A
+probe between two steps draws from another stream, so that looking at a run does not change it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+
+def _capture() -> tuple[Any, ...]:
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+    return random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda
+
+
+def _restore(state: tuple[Any, ...]) -> None:
+    random.setstate(state[0])
+    np.random.set_state(state[1])
+    torch.set_rng_state(state[2])
+    if state[3] is not None:
+        torch.cuda.set_rng_state_all(state[3])
+
+
+@dataclass
+class RandomStream:
+    """One seeded stream of global randomness; `use` makes it current for a while."""
+
+    seed: int
+    _state: tuple[Any, ...] | None = None
+
+    @contextmanager
+    def use(self) -> Iterator[None]:
+        outside = _capture()
+        if self._state is None:
+            random.seed(self.seed)
+            np.random.seed(self.seed % 2**32)
+            torch.manual_seed(self.seed)
+        else:
+            _restore(self._state)
+        try:
+            yield
+        finally:
+            self._state = _capture()
+            _restore(outside)

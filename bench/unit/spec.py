@@ -1,0 +1,57 @@
+"""A unit as it travels to the process that runs it: plain JSON, everything resolved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bench.record.schema import DataFacts, MethodFacts, Part, Request
+
+
+class Support(Part):
+    """A labelled case of the support; `slices` None: every slice carries its label."""
+
+    case: str
+    slices: list[int] | None = None
+
+
+class PretrainSpec(Part):
+    """Pre-training that is shared: units of one key use one result."""
+
+    key: str
+    share: float
+
+
+class Unit(Part):
+    """`key` is the hash of all that the result depends on; paths and devices are not in it."""
+
+    key: str
+    request: Request
+    method: MethodFacts
+    data: DataFacts
+    support: list[Support]
+    pool: list[str]
+    probe: list[str]
+    test: list[str]
+    store: str
+    results: str
+    include: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    device: str = "cpu"
+    threads: int = 1
+    pretrain: PretrainSpec | None = None
+    needs_test_label: bool = False
+
+    @property
+    def title(self) -> str:
+        request = self.request
+        changed = "".join(f" {k}={_short(v)}" for k, v in self.method.overrides.items())
+        seed = f" seed {request.seed}" if request.seed else ""
+        return (
+            f"{request.method}{changed} {request.dataset} "
+            f"shots {request.shots} draw {request.draw}{seed}"
+        )
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 16 else text[:15] + "…"

@@ -1,0 +1,58 @@
+"""An adapted method on the disk: safetensors, beside a JSON that says how to rebuild it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from bench.errors import RequestError
+
+
+def save_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Atomic. Tensors and numpy arrays keep their kind; anything else is refused by name."""
+    tensors: dict[str, torch.Tensor] = {}
+    arrays: list[str] = []
+    for name, value in state.items():
+        if isinstance(value, np.ndarray):
+            arrays.append(name)
+            tensors[name] = torch.from_numpy(np.ascontiguousarray(value).copy())
+        elif isinstance(value, torch.Tensor):
+            tensors[name] = value.detach().cpu().clone().contiguous()
+        else:
+            raise TypeError(
+                f"state_dict: {name} is {type(value).__name__}; only tensors and numpy arrays"
+            )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        save_file(tensors, scratch, metadata={"arrays": json.dumps(arrays)})
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Name -> tensor or array, as they were saved. Nothing in the file is executed."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            arrays = set(json.loads((file.metadata() or {}).get("arrays", "[]")))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise RequestError(f"{path}: not a readable state: {error}") from None
+    return {n: t.numpy() if n in arrays else t for n, t in tensors.items()}
+
+
+def snapshot(state: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy that later training does not touch."""
+    return {
+        name: value.detach().clone() if isinstance(value, torch.Tensor) else np.copy(value)
+        for name, value in state.items()
+    }
