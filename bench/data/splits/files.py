@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -41,10 +40,9 @@ def save_book(path: Path, *books: SplitBook) -> None:
     only = next(iter(stored.values()))
     content = only if len(books) == 1 else {"format": FORMAT, "books": stored}
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(_layout(content) + "\n")
-        Path(name).replace(path)
+        part = path.with_name(f".{path.name}.{os.getpid()}")
+        part.write_text(_layout(content) + "\n", encoding="utf-8")
+        part.replace(path)
     except OSError as error:
         raise RequestError(f"cannot write the split {path}: {error.strerror}") from error
 

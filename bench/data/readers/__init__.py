@@ -1,0 +1,21 @@
+"""Readers of volume files, one file a format, and the way back for a label map."""
+
+from bench.data.readers.dispatch import SUFFIXES, read_image, stem_of, suffix_of
+from bench.data.readers.image import RawImage
+from bench.data.readers.labels import write_label
+from bench.data.readers.locate import folders
+from bench.data.readers.metaimage import MetaHeader, read_meta_header
+from bench.data.readers.numpy_files import npz_shape
+
+__all__ = [
+    "SUFFIXES",
+    "MetaHeader",
+    "RawImage",
+    "folders",
+    "npz_shape",
+    "read_image",
+    "read_meta_header",
+    "stem_of",
+    "suffix_of",
+    "write_label",
+]
