@@ -1,0 +1,1 @@
+"""The conformance suite: what every contributed method must pass before it is compared."""

@@ -1,0 +1,169 @@
+"""The suite's laboratory: small stores cut from the default data, and units run on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from bench.contract import Copy, RawCase, Setting, Source, Volume
+from bench.data.prepare import prepare
+from bench.data.store import Store, open_store
+from bench.plan import NO_BACKBONE, key_of
+from bench.record.schema import BudgetSpec, DataFacts, MethodFacts, Record, Request
+from bench.registry import Registry, load, make_options, source_hash
+from bench.unit.life import run_unit
+from bench.unit.spec import PretrainSpec, Support, Unit
+from bench.unit.state import load_state
+from bench.unit.task import make_setting
+
+STEPS = 12
+"""Optimiser steps of a unit that need not learn anything."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """A dataset of volumes that are already in memory."""
+
+    volumes: tuple[Volume, ...]
+
+    def find(self) -> Copy:
+        sources = tuple(Source(case=v.case, patient=v.patient) for v in self.volumes)
+        return Copy(layout="memory", root=None, sources=sources)
+
+    def read(self, source: Source) -> RawCase:
+        volume = next(v for v in self.volumes if v.case == source.case)
+        assert volume.label is not None
+        return RawCase(
+            image=np.array(volume.image), label=np.array(volume.label), spacing=volume.spacing
+        )
+
+
+@dataclass(frozen=True)
+class Result:
+    """A unit's record, its predictions and the state it kept."""
+
+    unit: Unit
+    record: Record
+    predictions: Mapping[str, np.ndarray]
+    state: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Lab:
+    """`volumes`: labelled volumes of the default dataset, at least four."""
+
+    registry: Registry
+    method: str
+    options: Mapping[str, Any]
+    backbone: Mapping[str, str]
+    folder: Path
+    volumes: tuple[Volume, ...]
+    classes: tuple[str, ...]
+    modality: str
+    device: str
+
+    def store(self, name: str, volumes: Sequence[Volume]) -> Store:
+        folder = self.folder / name
+        if not folder.exists():
+            prepare(
+                Given(tuple(volumes)),  # type: ignore[arg-type]
+                name=name,
+                folder=folder,
+                classes=self.classes,
+            )
+        return open_store(folder)
+
+    def unit(
+        self,
+        store: Store,
+        *,
+        support: Sequence[str],
+        test: Sequence[str],
+        budget: BudgetSpec,
+        slices: Mapping[str, list[int]] | None = None,
+        probe: Sequence[str] = (),
+        run: str = "",
+    ) -> Unit:
+        found, card = self.registry.method(self.method)
+        options = vars(make_options(found, self.options))
+        request = Request(
+            method=self.method,
+            options=options,
+            dataset="check",
+            shots=str(len(support)),
+            draw="0",
+            seed=0,
+            budget=budget,
+            backbone=self.backbone["name"] if card.backbones else NO_BACKBONE,
+            checkpoints={family: self.backbone[family] for family in card.backbones},
+        )
+        pool = [*support, *probe]
+        return Unit(
+            key=key_of({"store": str(store.folder), "run": run, "budget": budget.model_dump()}),
+            request=request,
+            method=MethodFacts(
+                title=card.title, block=card.block, source_sha256=source_hash(found.folder)
+            ),
+            data=DataFacts(
+                name="check",
+                fingerprint=store.manifest.fingerprint,
+                modality=self.modality,
+                classes=list(self.classes),
+                split="check",
+                split_sha256="",
+                spacing="file",
+                support=list(support),
+                support_slices=0,
+                pool=len(pool),
+                probe=list(probe),
+                test=list(test),
+            ),
+            support=[Support(case=case, slices=(slices or {}).get(case)) for case in support],
+            pool=pool,
+            probe=list(probe),
+            test=list(test),
+            store=str(store.folder),
+            results=str(self.folder / "results"),
+            keep=("predictions", "state"),
+            device=self.device,
+            pretrain=None
+            if card.pretrain is None
+            else PretrainSpec(key=key_of({"run": run}), share=card.pretrain.share),
+            needs_test_label=card.needs_test_label,
+        )
+
+    def run(self, unit: Unit) -> Result:
+        """Runs it in this process; whatever the method lets out passes through."""
+        record = run_unit(unit, self.registry)
+        results = Path(unit.results)
+        assert record.files.predictions is not None
+        assert record.files.state is not None
+        folder = results / record.files.predictions
+        predictions = {case: np.load(folder / f"{case}.npz")["label"] for case in unit.test}
+        return Result(unit, record, predictions, load_state(results / record.files.state))
+
+    def revived(self, result: Result) -> Any:
+        """A new instance of the method with the result's state loaded."""
+        found, _ = self.registry.method(self.method)
+        setting: Setting = make_setting(result.unit)
+        method = load(found)(SimpleNamespace(**result.unit.request.options), setting)
+        method.load_state_dict(result.state)
+        return method
+
+
+def steps_budget(steps: int = STEPS, *, probes: int = 0) -> BudgetSpec:
+    return BudgetSpec(name=f"{steps} steps", steps=steps, probes=probes)
+
+
+def seconds_budget(seconds: float) -> BudgetSpec:
+    return BudgetSpec(name=f"{seconds:g} s", seconds=seconds, probes=0)
+
+
+def relabelled(volume: Volume, change: Callable[[np.ndarray], np.ndarray]) -> Volume:
+    assert volume.label is not None
+    return replace(volume, label=change(np.array(volume.label)))
