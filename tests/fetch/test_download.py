@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import shutil
@@ -44,6 +45,16 @@ def test_second_call_asks_neither_the_server_nor_the_file(site, fetch, tmp_path,
     assert note["sha256"] == hashlib.sha256(site.body).hexdigest()
     assert note["bytes"] == 300_007
     assert note["mtime_ns"] == (tmp_path / "data.bin").stat().st_mtime_ns
+
+
+def test_whoever_waited_for_the_lock_does_not_read_the_file_again(site, fetch, monkeypatch):
+    fetch(site.remote())
+    module = importlib.import_module("bench.fetch.download")  # by attribute it is the function
+    answers = iter([lambda *args: False, module.is_verified])
+    monkeypatch.setattr(module, "is_verified", lambda *args: next(answers)(*args))
+    monkeypatch.setattr(checksum, "_read", lambda *args, **more: pytest.fail("read again"))
+    fetch(site.remote())
+    assert len(site.asked) == 1
 
 
 @pytest.mark.parametrize("note", ["", "[]", "{", '{"bytes": 300007}'])

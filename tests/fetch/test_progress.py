@@ -83,6 +83,16 @@ def test_a_terminal_gets_a_bar(monkeypatch):
     assert stream.getvalue().endswith("after the bar\n")
 
 
+def test_a_failure_takes_the_bar_away():
+    meter = BarMeter(Terminal())
+    meter.start("downloading a", total=None, done=0)
+    bar = meter.progress
+    with pytest.raises(ZeroDivisionError), metered(meter):
+        meter.move(1 // 0)
+    assert not bar.live.is_started
+    assert meter.progress is None
+
+
 def test_checking_a_large_file_is_shown(tmp_path, lines, monkeypatch):
     path = tmp_path / "big.tar.part"
     path.write_bytes(b"abc")

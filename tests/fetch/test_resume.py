@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -140,6 +141,24 @@ def test_a_seam_that_only_the_hash_shows_is_fetched_again(site, fetch, lines, tm
     assert site.sent == [100_000, WHOLE - 100_000, WHOLE]
     assert lines.said[-1].endswith("; starting over, as it came over several connections")
     assert f"expected {site.remote().sha256}" in lines.said[-1]
+
+
+def test_a_source_that_stays_wrong_is_not_fetched_for_ever(site, fetch):
+    site.cuts = [100_000, None] * 5
+    with pytest.raises(RequestError, match="is refused: its sha256 is"):
+        fetch(site.remote(sha256="0" * 64))
+    assert site.sent == [100_000, WHOLE - 100_000] * 2
+
+
+def test_another_length_without_any_etag_starts_over(site, fetch, lines):
+    site.etag, site.cuts = None, [100_000]
+    later = site.body + b"more"
+    remote = site.remote(bytes=None, sha256=hashlib.sha256(later).hexdigest())
+    with pytest.raises(RequestError, match="100000 bytes are kept"):
+        fetch(remote, attempts=1)
+    site.body = later
+    assert fetch(remote).read_bytes() == later
+    assert lines.said == ["data.bin: the server has another part or version; starting over"]
 
 
 def test_a_part_longer_than_the_file_starts_over(site, fetch, lines, tmp_path):

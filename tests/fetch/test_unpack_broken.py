@@ -72,6 +72,19 @@ def test_one_wrong_byte(good, refuse):
     assert message.endswith(f"); {AGAIN}")
 
 
+def test_a_member_shorter_than_it_says(tmp_path, refuse):
+    archive = make_zip(tmp_path / "a.zip", {"a": b"abc" * 100})
+    data = bytearray(archive.read_bytes())
+    # The size before compression, in the local header (offset 22) and the central one (24).
+    for at in (22, data.index(b"PK\x01\x02") + 24):
+        assert int.from_bytes(data[at : at + 4], "little") == 300
+        data[at : at + 4] = (400).to_bytes(4, "little")
+    archive.write_bytes(data)
+    assert refuse(archive) == (
+        f"{archive} is cut short or corrupted ('a' has 300 bytes and says 400); {AGAIN}"
+    )
+
+
 @pytest.mark.parametrize("data", [b"", b"<html>no such file</html>", bytes(100), b"x" * 2000])
 def test_no_archive_at_all(tmp_path, refuse, data):
     path = tmp_path / "a.tar.gz"
