@@ -88,7 +88,7 @@ def test_harmed_compressed(
 ) -> None:
     path = make(tmp_path, name, voxels)
     harm(path)
-    refused(path, "is cut off in its compressed voxels|do not unpack|cannot be read as NIfTI")
+    refused(path, "is cut off|do not unpack|cannot be read as NIfTI")
 
 
 def test_a_damaged_zraw_is_found_though_itk_reads_it(tmp_path: Path, voxels: np.ndarray) -> None:
@@ -97,6 +97,18 @@ def test_a_damaged_zraw_is_found_though_itk_reads_it(tmp_path: Path, voxels: np.
     silently_wrong = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
     assert (silently_wrong != voxels).any()
     refused(path, r"a\.zraw is damaged: its compressed voxels do not unpack")
+
+
+def test_a_compressed_mha_without_its_size_is_found_though_itk_reads_it(
+    tmp_path: Path, voxels: np.ndarray, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = make(tmp_path, "a.mha", voxels)
+    lines = path.read_bytes().split(b"\n")
+    path.write_bytes(b"\n".join(line for line in lines if not line.startswith(b"CompressedDataS")))
+    silently_wrong = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+    assert (silently_wrong != voxels).any()
+    assert "Uncompress failed" in capfd.readouterr().err
+    refused(path, r"a\.mha does not say its CompressedDataSize; save it anew")
 
 
 def test_a_changed_checksum_is_found(tmp_path: Path, voxels: np.ndarray) -> None:
@@ -207,7 +219,9 @@ def test_files_of_another_kind(tmp_path: Path, name: str, content: bytes, messag
     ("change", "message"),
     [
         ("ElementType = MET_STRING", "ElementType MET_STRING is not read"),
-        ("DimSize = 2 two", "DimSize, channels or HeaderSize is no number"),
+        ("DimSize = 2 two", "a size in it is no number"),
+        ("CompressedDataSize = x", "a size in it is no number"),
+        ("NDims = 3", "NDims 3 is not DimSize 2 2"),
         ("DimSize = 2 0", "has an empty DimSize 2 0"),
         ("HeaderSize = 40", "HeaderSize 40 is not read"),
         ("BinaryData = False", "keeps its voxels as text; save it as binary"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
+from tokenize import TokenError
 
 from bench.data.readers.hdf5 import read_hdf5
 from bench.data.readers.image import RawImage
@@ -11,6 +13,21 @@ from bench.data.readers.nifti import read_nifti
 from bench.data.readers.nrrd import read_nrrd
 from bench.data.readers.numpy_files import read_npy, read_npz
 from bench.errors import DataError
+
+# What the libraries raise on damaged bytes, found by flipping some at random. Not among them:
+# AttributeError, TypeError and their like, which would be a fault of ours.
+_BROKEN = (
+    OSError,
+    EOFError,
+    KeyError,
+    MemoryError,
+    NotImplementedError,
+    OverflowError,
+    RuntimeError,
+    TokenError,
+    ValueError,
+    zlib.error,
+)
 
 SUFFIXES = (
     ".nii.gz",
@@ -48,8 +65,13 @@ def read_image(path: Path, *, case: str | None = None, key: str = "image") -> Ra
     name = case or stem_of(path)
     try:
         return _read(path, name, key)
-    except OSError as error:
-        raise DataError(name, f"{path} cannot be read: {error.strerror or error}") from error
+    except DataError as error:
+        # Names inside a broken file may hold anything; the message stays one line.
+        problem = "".join(char if char.isprintable() else "?" for char in error.problem)
+        raise DataError(name, problem) from error
+    except _BROKEN as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(name, f"{path} cannot be read: {reason}") from error
 
 
 def _read(path: Path, case: str, key: str) -> RawImage:

@@ -35,6 +35,7 @@ class MetaHeader:
 
     shape   last file axis first: (D, H, W)      size    bytes of all voxels, unpacked
     data    the file that holds them             offset  where they start in it
+    packed  bytes of them there, where the header says it and they are compressed
     """
 
     shape: tuple[int, ...]
@@ -42,6 +43,7 @@ class MetaHeader:
     data: Path
     offset: int
     compressed: bool
+    packed: int | None
     says_spacing: bool
 
 
@@ -49,6 +51,9 @@ def read_metaimage(path: Path, case: str) -> RawImage:
     header = read_meta_header(path, case)
     if not header.data.is_file():
         raise DataError(case, f"{header.data} is missing; {path.name} keeps its voxels there")
+    if header.packed is not None:
+        # MetaIO unpacks as many bytes as the header says, and keeps quiet where they are too few.
+        check_plain(header.data, case, offset=header.offset, expected=header.packed, exact=True)
     check = check_deflated if header.compressed else check_plain
     check(header.data, case, offset=header.offset, expected=header.size, exact=True)
     return read_itk(path, case, says_spacing=header.says_spacing)
@@ -70,10 +75,13 @@ def read_meta_header(path: Path, case: str) -> MetaHeader:
         shape = tuple(int(number) for number in reversed(need("DimSize").split()))
         channels = int(fields.get("ElementNumberOfChannels", "1"))
         skipped = int(fields.get("HeaderSize", "0"))
+        packed = int(fields.get("CompressedDataSize", "0"))
     except ValueError as error:
-        raise DataError(case, f"{path}: DimSize, channels or HeaderSize is no number") from error
+        raise DataError(case, f"{path}: a size in it is no number") from error
     if not shape or min(*shape, channels) < 1:
         raise DataError(case, f"{path} has an empty DimSize {fields['DimSize']}")
+    if need("NDims") != str(len(shape)):
+        raise DataError(case, f"{path}: NDims {fields['NDims']} is not DimSize {fields['DimSize']}")
     if fields.get("BinaryData", "True").lower() != "true":
         raise DataError(case, f"{path} keeps its voxels as text; save it as binary")
     if skipped:
@@ -82,12 +90,17 @@ def read_meta_header(path: Path, case: str) -> MetaHeader:
     if name == "LIST" or "%" in name:
         raise DataError(case, f"{path} spreads its voxels over several files; save it as one")
     local = name in ("LOCAL", "Local", "local")
+    compressed = fields.get("CompressedData", "False").lower() == "true"
+    if compressed and local and not packed:
+        # ITK would read such a file without an error, with wrong voxels.
+        raise DataError(case, f"{path} does not say its CompressedDataSize; save it anew")
     return MetaHeader(
         shape=shape,
         size=prod(shape) * channels * _BYTES[kind],
         data=path if local else path.parent / name,
         offset=length if local else 0,
-        compressed=fields.get("CompressedData", "False").lower() == "true",
+        compressed=compressed,
+        packed=packed if compressed and packed else None,
         says_spacing="ElementSpacing" in fields or "ElementSize" in fields,
     )
 

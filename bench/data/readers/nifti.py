@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import Any
 
 import nibabel
 import numpy as np
-from nibabel.imageglobals import LoggingOutputSuppressor
+from nibabel.imageglobals import logger
 
 from bench.data.readers.image import RawImage, from_xyz, spacing_of
 from bench.data.readers.stored import check_deflated, check_plain
@@ -64,10 +66,20 @@ def write_nifti(path: Path, labels: np.ndarray, affine: np.ndarray, like: Path) 
     image.to_filename(path)
 
 
-def _open(path: Path, case: str) -> Any:
-    """The lazy nibabel image: header read, voxels not; nibabel's own remarks are not printed."""
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """nibabel logs a remark before it raises; one line is enough for the user."""
+    before, logger.disabled = logger.disabled, True
     try:
-        with LoggingOutputSuppressor():
+        yield
+    finally:
+        logger.disabled = before
+
+
+def _open(path: Path, case: str) -> Any:
+    """The lazy nibabel image: header read, voxels not."""
+    try:
+        with _unheard():
             image = nibabel.load(path)
     except (
         OSError,

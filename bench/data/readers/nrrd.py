@@ -42,8 +42,8 @@ def read_nrrd(path: Path, case: str) -> RawImage:
     fields, length = _fields(path, case)
     expected = _size(fields, path, case)
     data, offset = path, length
-    if "data file" in fields or "datafile" in fields:
-        name = fields.get("data file") or fields["datafile"]
+    name = fields.get("data file", fields.get("datafile"))
+    if name is not None:
         if name.startswith("LIST") or "%" in name:
             raise DataError(case, f"{path} spreads its voxels over several files; save it as one")
         data, offset = path.parent / name, 0
