@@ -41,7 +41,7 @@ def test_a_committed_book_is_whole_and_drawn_by_the_rule(name: str, path: Path) 
 
 def test_every_book_is_found() -> None:
     names = {name for name, _ in _committed()}
-    assert {"phantom", "promise12", "synapse", "la2018", "acdc"} <= names
+    assert {"phantom", "promise12", "synapse", "la2018", "acdc", "msd_heart"} <= names
 
 
 def sizes(name: str, split: str) -> tuple[int, int, int]:
@@ -59,6 +59,16 @@ def sizes(name: str, split: str) -> tuple[int, int, int]:
         ("synapse", "transunet", (18, 0, 12)),
         ("la2018", "uamt", (80, 0, 20)),
         ("acdc", "ssl4mis", (70, 10, 20)),
+        ("msd_braintumour", "ours", (339, 0, 145)),
+        ("msd_heart", "ours", (14, 0, 6)),
+        ("msd_liver", "ours", (92, 0, 39)),
+        ("msd_hippocampus", "ours", (182, 0, 78)),
+        ("msd_prostate", "ours", (22, 0, 10)),
+        ("msd_lung", "ours", (44, 0, 19)),
+        ("msd_pancreas", "ours", (197, 0, 84)),
+        ("msd_hepaticvessel", "ours", (212, 0, 91)),
+        ("msd_spleen", "ours", (29, 0, 12)),
+        ("msd_colon", "ours", (88, 0, 38)),
     ],
 )
 def test_sizes(name: str, split: str, expected: tuple[int, int, int]) -> None:
@@ -115,6 +125,14 @@ def words(path: Path) -> list[str]:
 
 def slice_lines(name: str, draw: str) -> list[str]:
     return [f"{case}_slice{index:03d}" for case, index in book(name).draws[draw].slices]
+
+
+@pytest.mark.shared
+def test_the_hippocampus_list_knows_the_real_cases(shared_data: Path) -> None:
+    listed = json.loads((shared_data / "msd/Task04_Hippocampus/dataset.json").read_text())
+    cases = {Path(entry["image"]).name.partition(".")[0] for entry in listed["training"]}
+    assert len(cases) == 130
+    assert cases <= set(book("msd_hippocampus").splits["ours"].patients)
 
 
 @pytest.mark.shared

@@ -1,8 +1,4 @@
-"""Our rule: every order is a sort by hash, so it needs no generator and no version of one.
-
-Nothing depends on the order of the input, and without sites nothing of one patient depends on
-which other patients are there.
-"""
+"""Our rule: every order is a sort by hash, so it needs no generator and no version of one."""
 
 from __future__ import annotations
 
@@ -52,27 +48,18 @@ def order_slices(
 def pick_test(
     dataset: str, patients: Iterable[str], sites: Mapping[str, str], share: float = TEST_SHARE
 ) -> tuple[str, ...]:
-    """The test patients, sorted: about `share` of all, at least one, never all.
+    """The test patients, sorted: the first round(share * n) by key(dataset, "test", patient).
 
-    With sites: the first round(share * n) of each site by key(dataset, "test", patient). Without:
-    those whose key, read as a fraction of its range, is below `share`: a copy with fewer or more
-    patients keeps everybody's part.
+    Each site is counted by itself; at least one patient in all.
     """
     names = sorted(set(patients), key=lambda name: key(dataset, "test", name))
     if len(names) < 2:
         raise RequestError(f"{dataset} has {len(names)} patient(s); a split needs at least 2")
-    if sites:
-        groups: dict[str, list[str]] = {}
-        for name in names:
-            groups.setdefault(sites.get(name, ""), []).append(name)
-        chosen = [name for group in groups.values() for name in group[: round(share * len(group))]]
-    else:
-        chosen = [name for name in names if int(key(dataset, "test", name), 16) < share * 2**256]
-    if not chosen:
-        chosen = names[:1]
-    if len(chosen) == len(names):
-        chosen = [name for name in chosen if name != names[-1]]
-    return tuple(sorted(chosen))
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(sites.get(name, ""), []).append(name)
+    chosen = [name for group in groups.values() for name in group[: round(share * len(group))]]
+    return tuple(sorted(chosen or names[:1]))
 
 
 def numbered_draws(
