@@ -18,7 +18,7 @@ _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 class RawImage:
     """An array as it lies in its file, last file axis first: (D, H, W) for a volume.
 
-    spacing  mm along (D, H, W), None where the file does not say or is no volume
+    spacing  mm along the last three axes, None where the file does not say or is no volume
     affine   (z, y, x) voxel index -> world mm, 4x4, x to the right, y to the front (RAS), or None
     """
 

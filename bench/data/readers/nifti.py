@@ -33,7 +33,7 @@ def read_nifti(path: Path, case: str) -> RawImage:
         array = np.asarray(voxels, dtype=np.float32) if scaled else voxels.get_unscaled()
     except (OSError, EOFError, ValueError) as error:
         raise DataError(case, f"{path} cannot be read as NIfTI: {error}") from error
-    if array.ndim != 3:
+    if array.ndim < 3:
         return RawImage(array.T)
     affine = affine_of(image)
     return RawImage(array.T, spacing_of(affine), affine)
