@@ -176,7 +176,7 @@ def _unit(
             modality=copy.modality,
             classes=list(copy.classes),
             split=drawn.split,
-            split_sha256=drawn.split_sha256,
+            split_sha256=copy.split_hash(drawn.split),
             spacing=copy.spacing,
             skipped=list(copy.skipped),
             support=[labelled.case for labelled in drawn.support],

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -29,3 +34,47 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def project_root() -> Path:
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def toys() -> Path:
+    """Methods that fail, cheat or overrun, each in its own way: for --include."""
+    return ROOT / "tests" / "toys"
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder that all tests of a worker share, so that data is converted once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Bench = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="session")
+def bench(cache: Path) -> Bench:
+    """`bench("run", "method=unet", ...)`: the command line in a process of its own, on the CPU."""
+
+    def call(*words: str, cwd: Path = ROOT, timeout: float = 300) -> Outcome:
+        extra = [f"data.cache={cache}"] if words[0] in ("run", "prepare", "demo", "doctor") else []
+        done = subprocess.run(
+            [sys.executable, "-m", "bench", *words, *extra],
+            cwd=cwd,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    return call

@@ -71,7 +71,7 @@ class Lab:
         folder = self.folder / name
         if not folder.exists():
             prepare(
-                Given(tuple(volumes)),  # type: ignore[arg-type]
+                Given(tuple(volumes)),
                 name=name,
                 folder=folder,
                 classes=self.classes,

@@ -25,6 +25,8 @@ from bench.unit.predicting import checked
 SECONDS = 4.0
 TOLERANCE = 1.5
 """Seconds that a method may run over between two yields."""
+ATTEMPTS = 3
+"""A busy machine may hold up one step of an innocent method, but not one in each of three runs."""
 
 
 class CheckError(Exception):
@@ -95,17 +97,19 @@ class Suite:
 
     def seconds(self) -> str | None:
         """obeys a budget of seconds"""
-        unit = self.lab.unit(
-            self.lab.store("base", self.lab.volumes),
-            support=self.cases[:2],
-            test=self.cases[-1:],
-            budget=seconds_budget(SECONDS),
-            run="seconds",
-        )
-        over = self.lab.run(unit).record.adaptation.overshoot_seconds
-        if over > TOLERANCE:
-            raise CheckError(f"{over:.1f} s over a budget of {SECONDS:g} s: yield more often")
-        return None
+        overs = []
+        for attempt in range(ATTEMPTS):
+            unit = self.lab.unit(
+                self.lab.store("base", self.lab.volumes),
+                support=self.cases[:2],
+                test=self.cases[-1:],
+                budget=seconds_budget(SECONDS),
+                run=f"seconds {attempt}",
+            )
+            overs.append(self.lab.run(unit).record.adaptation.overshoot_seconds)
+            if overs[-1] <= TOLERANCE:
+                return None
+        raise CheckError(f"{min(overs):.1f} s over a budget of {SECONDS:g} s: yield more often")
 
     def repeatable(self) -> str | None:
         """is repeatable under a seed"""
@@ -244,7 +248,7 @@ def _global_state() -> dict[str, object]:
         "torch's gradient mode": torch.is_grad_enabled(),
         "torch's deterministic mode": torch.are_deterministic_algorithms_enabled(),
         "torch's random state": torch.get_rng_state().numpy().tobytes(),
-        "numpy's random state": np.random.get_state()[1].tobytes(),  # type: ignore[union-attr]
+        "numpy's random state": str(np.random.get_state(legacy=False)),
         "Python's random state": random.getstate(),
     }
 

@@ -6,7 +6,8 @@ A unit never sees a sweep: every choice is one configuration of everything but s
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -79,55 +80,28 @@ def _register(registry: Registry) -> None:
 
 def compose_demand(words: Sequence[str], registry: Registry, *, gpu: bool) -> Demand:
     """The whole request, checked. `gpu`: which defaults of budget and backbone hold."""
-    from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
-    from omegaconf import OmegaConf
-
     parsed = parse(words)
-    base = cast(dict[str, Any], OmegaConf.to_container(OmegaConf.load(CONF / "config.yaml")))
-    if gpu:
-        defaults = dict(GPU_DEFAULTS)
-    else:
-        defaults = {group: _default(base, group) for group in GPU_DEFAULTS}
+    base = _base()
     _check_keys(parsed, base)
     if "method" not in parsed:
         raise RequestError("say which method=...; `ls methods` shows them, method=all takes all")
-
-    methods = _names(parsed["method"], registry.available("method"))
-    datasets = _names(
-        parsed.get("dataset", [_default(base, "dataset")]), registry.available("dataset")
-    )
-    method_entries = [registry.method(name)[0] for name in methods]
-    dataset_entries = [registry.dataset(name)[0] for name in datasets]
-    _check_dotted(parsed, "method", method_entries)
-    _check_dotted(parsed, "dataset", dataset_entries)
+    methods = [
+        registry.method(name)[0] for name in _names(parsed["method"], registry.available("method"))
+    ]
+    datasets = _datasets(parsed, base, registry)
+    _check_dotted(parsed, "method", methods)
+    defaults = GPU_DEFAULTS if gpu else {group: _default(base, group) for group in GPU_DEFAULTS}
     groups = {group: parsed.get(group, [default]) for group, default in defaults.items()}
-    groups["executor"] = parsed.get("executor", [_default(base, "executor")])
     for group, names in groups.items():
         for name in names:
             if name not in group_names(group):
                 raise unknown(group, name, group_names(group))
 
-    _register(registry)
-    GlobalHydra.instance().clear()
-    singles = [
-        f"{key}={values[0]}"
-        for key, values in parsed.items()
-        if key.partition(".")[0] in SINGLE and key not in ("executor", "keep")
-    ]
     choices: list[Choice] = []
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-
-        def composed(words: list[str]) -> dict[str, Any]:
-            try:
-                config = OmegaConf.to_container(compose("config", overrides=words), resolve=True)
-            except Exception as error:  # Hydra's own errors have no common, stable base
-                raise _translated(error) from None
-            return cast(dict[str, Any], config)
-
-        rest = [f"executor={groups['executor'][0]}", *singles]
+    with _composer(registry) as composed:
+        rest = _rest(parsed, base)
         for method, dataset, budget, backbone in itertools.product(
-            method_entries, dataset_entries, groups["budget"], groups["backbone"]
+            methods, datasets, groups["budget"], groups["backbone"]
         ):
             fixed = [
                 f"method={method.name}",
@@ -138,21 +112,88 @@ def compose_demand(words: Sequence[str], registry: Registry, *, gpu: bool) -> De
             for dotted in itertools.product(
                 *(_variants(parsed, group) for group in ("method", "dataset", "budget", "backbone"))
             ):
-                words_of = list(itertools.chain(*dotted))
-                config = composed([*fixed, *words_of, *rest])
+                config = composed([*fixed, *itertools.chain(*dotted), *rest])
                 choices.append(_choice(config, method, dataset, dotted[2]))
     return _demand(parsed, tuple(choices), config)
+
+
+def compose_data(
+    words: Sequence[str], registry: Registry
+) -> tuple[list[tuple[str, dict[str, Any]]], dict[str, Any]]:
+    """A request for data alone: [(dataset, its options)], and the `data` group."""
+    parsed = parse(words)
+    base = _base()
+    for key in parsed:
+        if key.partition(".")[0] not in ("dataset", "data"):
+            options = [f"data.{name}" for name in base["data"]]
+            raise unknown("option", key, ["dataset", *options])
+    _check_keys(parsed, base)
+    wanted: list[tuple[str, dict[str, Any]]] = []
+    with _composer(registry) as composed:
+        for found in _datasets(parsed, base, registry):
+            for dotted in _variants(parsed, "dataset"):
+                config = composed([f"dataset={found.name}", *dotted, *_rest(parsed, base)])
+                given = config["dataset"] or {}
+                checked = {k: check_option(found, k, v) for k, v in given.items()}
+                wanted.append((found.name, checked))
+    return wanted, config["data"]
+
+
+def _base() -> dict[str, Any]:
+    from omegaconf import OmegaConf
+
+    return cast(dict[str, Any], OmegaConf.to_container(OmegaConf.load(CONF / "config.yaml")))
+
+
+def _datasets(
+    parsed: Mapping[str, list[str]], base: Mapping[str, Any], registry: Registry
+) -> list[Found]:
+    given = parsed.get("dataset", [_default(base, "dataset")])
+    names = _names(given, registry.available("dataset"))
+    entries = [registry.dataset(name)[0] for name in names]
+    _check_dotted(parsed, "dataset", entries)
+    return entries
+
+
+def _rest(parsed: Mapping[str, list[str]], base: Mapping[str, Any]) -> list[str]:
+    """The override words that hold for every choice: executor, data, results, ..."""
+    executor = parsed.get("executor", [_default(base, "executor")])[0]
+    if executor not in group_names("executor"):
+        raise unknown("executor", executor, group_names("executor"))
+    singles = [
+        f"{key}={values[0]}"
+        for key, values in parsed.items()
+        if key.partition(".")[0] in SINGLE and key not in ("executor", "keep")
+    ]
+    return [f"executor={executor}", *singles]
+
+
+@contextmanager
+def _composer(registry: Registry) -> Iterator[Callable[[Sequence[str]], dict[str, Any]]]:
+    """Hydra's compose on our files; its global state is as it was when the block ends."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    def composed(words: Sequence[str]) -> dict[str, Any]:
+        try:
+            config = compose("config", overrides=list(words))
+            return cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
+        except (HydraException, OmegaConfBaseException) as error:
+            line = str(error).strip().splitlines()[0]
+            raise RequestError(f"the request can't be composed: {line}") from None
+
+    _register(registry)
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        yield composed
 
 
 def _default(base: Mapping[str, Any], group: str) -> str:
     """What `config.yaml` chooses for a group."""
     return next(str(line[group]) for line in base["defaults"] if group in line)
-
-
-def _translated(error: Exception) -> RequestError:
-    """Hydra's message without its advice on syntax that we do not offer."""
-    first = str(error).strip().splitlines()[0]
-    return RequestError(f"the request can't be composed: {first}")
 
 
 def _choice(

@@ -10,6 +10,9 @@ from bench.record.schema import Moment, Phase
 from bench.unit.clock import BudgetClock
 from bench.unit.rng import RandomStream
 
+_END = object()
+"""What a pull gives where the generator has ended. Not None: a bare `yield` is a mistake."""
+
 Probe = Callable[[Moment, float | None], None]
 """Called with where the run stands and its mean loss since the last probe."""
 
@@ -54,8 +57,8 @@ def drive(
     probe: Probe | None = None,
     probes: int = 0,
 ) -> Drive:
-    """Pull `work` until the budget or the method ends. Probes run off the clock, the last one at
-    the end; `random` is the global random state while the method works."""
+    """Pull `work` until the budget or the method ends, and close it. Probes run off the clock, the
+    last one at the end; `random` is the global random state while the method works."""
     laps: list[Lap] = []
     losses: list[float] = []
     due = _Due(probes)
@@ -65,10 +68,10 @@ def drive(
             clock.start()
             try:
                 with random.use():
-                    progress = next(work, None)
+                    progress = next(work, _END)
             finally:
                 seconds = clock.stop()
-            if progress is None:
+            if progress is _END:
                 break
             if not isinstance(progress, Progress):
                 raise TypeError(f"a method yields Progress, not {type(progress).__name__}")
@@ -80,9 +83,7 @@ def drive(
                 probe(_moment(clock), _mean(losses))
                 losses.clear()
     finally:
-        close = getattr(work, "close", None)
-        if close is not None:
-            close()
+        _close(work, clock, random)
     if probe and probes:
         probe(_moment(clock), _mean(losses))
     phase = Phase(
@@ -95,6 +96,19 @@ def drive(
         ended="budget" if ended else "method",
     )
     return Drive(phase=phase, laps=tuple(laps))
+
+
+def _close(work: Iterator[Progress], clock: BudgetClock, random: RandomStream) -> None:
+    """What a method does when it is stopped is its own work: on the clock, in its own stream."""
+    close = getattr(work, "close", None)
+    if close is None:
+        return
+    clock.start()
+    try:
+        with random.use():
+            close()
+    finally:
+        clock.stop()
 
 
 def _moment(clock: BudgetClock) -> Moment:

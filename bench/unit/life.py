@@ -56,7 +56,8 @@ def run_unit(unit: Unit, registry: Registry) -> Record:
         run = _Run(unit, store, scorer, setting.seed)
         scratch = Path(folder) / "scratch"
         scratch.mkdir()
-        method_class = load(found)
+        # Importing its packages is the method's own work too: off the harness's account.
+        method_class = run.timed(lambda: load(found))
 
         def make() -> Any:
             return method_class(SimpleNamespace(**unit.request.options), setting)

@@ -23,7 +23,7 @@ def save_state(path: Path, state: Mapping[str, Any]) -> None:
     for name, value in state.items():
         if isinstance(value, np.ndarray):
             arrays.append(name)
-            tensors[name] = torch.from_numpy(np.ascontiguousarray(value).copy())
+            tensors[name] = _as_tensor(name, value)
         elif isinstance(value, torch.Tensor):
             tensors[name] = value.detach().cpu().clone().contiguous()
         else:
@@ -37,6 +37,16 @@ def save_state(path: Path, state: Mapping[str, Any]) -> None:
         os.replace(scratch, path)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def _as_tensor(name: str, array: np.ndarray) -> torch.Tensor:
+    """A copy; a 0-d array stays 0-d."""
+    try:
+        return torch.from_numpy(np.array(array, order="C"))
+    except TypeError:
+        raise TypeError(
+            f"state_dict: {name} is an array of {array.dtype}; only numbers and booleans"
+        ) from None
 
 
 def load_state(path: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import quantiles
+from statistics import median, quantiles
 
 from bench.record.schema import Spread, Throughput
 from bench.unit.drive import Lap
@@ -34,11 +34,10 @@ def measure_throughput(
 ) -> Throughput:
     """`cold`: the first prediction of the process; `seconds`, `slices`: one a test volume, warm."""
     timed = [(s, n) for s, n in zip(seconds, slices, strict=True) if s > 0]
-    volumes = spread([60 / s for s, _ in timed])
     return Throughput(
         train_samples_per_second=training_rate(laps),
-        volumes_per_minute=volumes,
+        volumes_per_minute=spread([60 / s for s, _ in timed]),
         slices_per_second=spread([n / s for s, n in timed]),
         cold_seconds=cold,
-        warm_seconds=60 / volumes.median if volumes else None,
+        warm_seconds=median(s for s, _ in timed) if timed else None,
     )

@@ -1,7 +1,7 @@
 """Splits and draws: patient-level, nested, committed with a hash. Rules: `docs/splits.md`."""
 
 from bench.data.splits.book import Draw, Split, SplitBook
-from bench.data.splits.files import load_book, open_book, save_book
+from bench.data.splits.files import book_names, load_book, open_book, save_book
 from bench.data.splits.resolve import Drawn, Labelled, resolve
 from bench.data.splits.rule import draw_book, numbered_draws, order_patients, pick_test
 from bench.data.splits.shots import Shots, parse_shots
@@ -13,6 +13,7 @@ __all__ = [
     "Shots",
     "Split",
     "SplitBook",
+    "book_names",
     "draw_book",
     "load_book",
     "numbered_draws",

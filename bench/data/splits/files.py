@@ -34,6 +34,14 @@ def load_book(path: Path, dataset: str) -> SplitBook:
     return _parse(content, dataset, path)
 
 
+def book_names(path: Path) -> tuple[str, ...]:
+    """The datasets that `path` has books of; theirs is not looked at."""
+    content = _read_json(path)
+    if "books" in content:
+        return tuple(_typed(content, "books", dict, path))
+    return (_typed(content, "dataset", str, path),)
+
+
 def save_book(path: Path, *books: SplitBook) -> None:
     """Writes one book, or several as one file; a cut write never looks like a whole file."""
     stored = {book.dataset: {**to_json(book), "sha256": book.sha256} for book in books}

@@ -1,0 +1,94 @@
+"""python -m bench board [results=DIR] [leaderboard=FILE]
+python -m bench board --check    compare with what is there, write nothing; exit 1 on a difference
+python -m bench board rescore [data.root=DIR] [data.cache=DIR]
+
+Makes tables, figures and leaderboard.md from the records, and nothing but the records. `rescore`
+computes the scores again from kept predictions and says where they differ from the record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.cli.words import Words, read_words
+from bench.errors import RequestError
+
+KEYS = ("results", "leaderboard", "data.root", "data.cache")
+
+
+def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
+    words = read_words(arguments, keys=KEYS, flags=["--check"])
+    if words.plain == ("rescore",):
+        return rescore(words, include)
+    if words.plain:
+        raise RequestError(f"board {' '.join(words.plain)}: only `board` and `board rescore`")
+    results = words.folder("results", "results")
+    page = leaderboard_of(words, results)
+    if "--check" in words.flags:
+        return check(results, page)
+    from bench.board import build, terminal
+
+    summary = build(results, leaderboard=page)
+    Console().print(terminal(results))
+    print(
+        f"{summary.records} records ({summary.failed} failed), {summary.tables} tables; "
+        f"{len(summary.changed)} of {len(summary.files)} files changed; see {page}"
+    )
+    return 0
+
+
+def leaderboard_of(words: Words, results: Path) -> Path:
+    """The project's page for the committed results; another results folder has its own inside."""
+    given = words.keys.get("leaderboard")
+    if given is not None:
+        return Path(given).expanduser()
+    return Path("leaderboard.md") if results == Path("results") else results / "leaderboard.md"
+
+
+def check(results: Path, page: Path) -> int:
+    from bench.board import check as differences
+
+    found = differences(results, page)
+    for line in found:
+        print(line)
+    if found:
+        print("not what the records give: run `python -m bench board` and commit what it writes")
+        return 1
+    print("tables, figures and leaderboard are what the records give")
+    return 0
+
+
+def rescore(words: Words, include: tuple[Path, ...]) -> int:
+    import numpy as np
+
+    from bench.board import rescore as recompute
+    from bench.data.ready import Ready, make_ready
+    from bench.registry import discover
+
+    registry = discover(include)
+    data = {
+        "root": words.keys.get("data.root"),
+        "cache": words.keys.get("data.cache"),
+        "partial": True,  # the cases that a record names must be there; others need not
+        "skip_bad": False,
+    }
+    copies: dict[str, Ready] = {}
+
+    def labels(dataset: str, case: str) -> np.ndarray:
+        if dataset not in copies:
+            copies[dataset] = make_ready(registry, dataset, {}, data)
+        label = copies[dataset].store.volume(case, with_label=True).label
+        assert label is not None
+        return label
+
+    report = recompute(words.folder("results", "results"), labels)
+    for difference in report.differences:
+        print(difference)
+    print(
+        f"{report.cases} cases of {report.records} records rescored, "
+        f"{len(report.differences)} scores differ; {len(report.without)} records kept none"
+    )
+    return 1 if report.differences else 0

@@ -1,0 +1,203 @@
+"""A dataset made ready: found or downloaded, checked, converted, split. All that a plan needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Literal
+
+from bench.cards import DatasetCard
+from bench.contract import Copy, Dataset
+from bench.data.places import cache_folder, download_folder, store_folder
+from bench.data.prepare import prepare
+from bench.data.splits import Drawn, SplitBook, book_names, load_book, open_book, resolve
+from bench.data.splits.book import content_hash
+from bench.data.store import Store
+from bench.errors import RequestError
+from bench.fetch import RemoteFile, download, unpack
+from bench.fetch.size import size_text
+from bench.registry import Found, Registry, load, make_options, source_hash
+
+
+@dataclass(frozen=True)
+class Ready:
+    """One prepared copy. `name` is what the board calls it; `skipped` are bad cases left out."""
+
+    store: Store
+    book: SplitBook
+    name: str
+    modality: str
+    classes: tuple[str, ...]
+    spacing: Literal["file", "card", "unknown"]
+
+    @property
+    def fingerprint(self) -> str:
+        return self.store.manifest.fingerprint
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        return tuple(f"{case}: {reason}" for case, reason in self.store.manifest.skipped)
+
+    def resolve(self, draw: str, shots: str, *, probe_patients: int) -> Drawn:
+        """The cases of a draw on this copy."""
+        present: dict[str, list[str]] = {}
+        for case in self.store.manifest.cases:
+            present.setdefault(case.patient, []).append(case.case)
+        return resolve(
+            self.book,
+            draw=draw,
+            shots=shots,
+            present=present,
+            foreground={c.case: c.foreground for c in self.store.manifest.cases},
+            probe_patients=probe_patients,
+        )
+
+    def split_hash(self, split: str) -> str:
+        """Hash of a split's parts: units of one table share it, whatever their draws."""
+        chosen = self.book.splits[split]
+        return content_hash({"train": chosen.train, "val": chosen.val, "test": sorted(chosen.test)})
+
+    def slices_of(self, drawn: Drawn) -> int:
+        """Labelled slices of a support."""
+        depth = {case.case: case.shape[0] for case in self.store.manifest.cases}
+        return sum(depth[s.case] if s.slices is None else len(s.slices) for s in drawn.support)
+
+
+def make_ready(
+    registry: Registry, name: str, options: Mapping[str, Any], data: Mapping[str, Any]
+) -> Ready:
+    """`options`: overrides of the dataset's own; `data`: the request's `data` group."""
+    found, card = registry.dataset(name)
+    cache = cache_folder(data["cache"])
+    values = make_options(found, options)
+    given = getattr(values, "root", None) or data["root"]
+    root = Path(str(given)).expanduser() if given else None
+    if root is not None and not root.is_dir():
+        raise RequestError(f"{name}: there is no folder {root}; say where your copy is")
+    dataset, copy = _find(found, card, values, root, download_folder(cache, name))
+    facts = _facts(dataset, card, name)
+    folder = store_folder(cache, facts.name, _copy_key(copy, vars(values)))
+    book, expected = _book(found, card, facts.name, copy, folder)
+    store = prepare(
+        dataset,
+        name=facts.name,
+        folder=folder,
+        classes=facts.classes,
+        layouts=card.layouts,
+        expected=expected,
+        spacing=card.spacing,
+        recipe={
+            "options": {key: value for key, value in vars(values).items() if key != "root"},
+            "source": source_hash(found.folder),
+        },
+        partial=bool(data["partial"]),
+        skip_bad=bool(data["skip_bad"]),
+        progress=True,
+    )
+    return Ready(
+        store=store,
+        book=book,
+        name=store.manifest.copy,
+        modality=facts.modality,
+        classes=facts.classes,
+        spacing=store.manifest.spacing,
+    )
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """From the card, or from the copy where the card leaves it to the user's own folder."""
+
+    name: str
+    classes: tuple[str, ...]
+    modality: str
+
+
+def _facts(dataset: Any, card: DatasetCard, name: str) -> _Facts:
+    own = dataset.facts() if hasattr(dataset, "facts") else {}
+    classes = own.get("classes", card.classes)
+    if not classes:
+        raise RequestError(f"{name}: neither its card nor its copy names the classes")
+    return _Facts(
+        name=own.get("name", name),
+        classes=tuple(classes),
+        modality=own.get("modality", card.modality),
+    )
+
+
+def _find(
+    found: Found, card: DatasetCard, values: SimpleNamespace, root: Path | None, downloads: Path
+) -> tuple[Dataset, Copy]:
+    """The copy under the user's root; without one the suite's own download, made if it can be."""
+    dataset: Dataset = load(found)(values, root or downloads)
+    copy = dataset.find()
+    if copy is not None:
+        return dataset, copy
+    if root is not None or not card.files:
+        raise RequestError(how_to_get(found.name, card, root or downloads))
+    for remote in card.files:
+        print(f"{found.name}: downloading {remote.name} ({_size(remote.bytes)})", flush=True)
+        archive = download(
+            RemoteFile(
+                remote.url,
+                bytes=remote.bytes,
+                sha256=remote.sha256,
+                md5=remote.md5,
+                name=remote.name,
+            ),
+            downloads,
+            otherwise=f"or say data.root=DIR if you have {found.name} already",
+        )
+        if remote.unpack:
+            unpack(archive, downloads / archive.name.split(".")[0])
+    dataset = load(found)(values, downloads)
+    copy = dataset.find()
+    if copy is None:
+        raise RequestError(
+            f"{found.name}: nothing known is in {downloads} after the download; "
+            "delete that folder and run `prepare` again"
+        )
+    return dataset, copy
+
+
+def _size(count: int | None) -> str:
+    return "size unknown" if count is None else size_text(count)
+
+
+def how_to_get(name: str, card: DatasetCard, where: Path) -> str:
+    """One line: what was looked for, and what to do."""
+    manual = " ".join(card.manual.split())
+    if card.files:
+        manual = f"leave data.root out to have it downloaded. {manual}"
+    return f"{name}: no copy of it in {where}. {manual or card.homepage}".strip()
+
+
+def _copy_key(copy: Copy, options: Mapping[str, Any]) -> str:
+    """Names the store's folder: where the copy lies, its layout, and the dataset's options."""
+    root = "" if copy.root is None else str(copy.root.resolve())
+    kept = {key: value for key, value in options.items() if key != "root"}
+    return content_hash({"root": root, "layout": copy.layout, "options": kept})[:12]
+
+
+def _book(
+    found: Found, card: DatasetCard, name: str, copy: Copy, folder: Path
+) -> tuple[SplitBook, tuple[str, ...] | int | None]:
+    """The splits, and what a whole copy must have.
+
+    The committed book where there is one. A copy that nobody split before is split by our rule and
+    the book saved: beside the store, or in the user's own folder where the card leaves the classes
+    to it. Then only the card's number of cases can be asked for.
+    """
+    committed = found.folder / card.split
+    if committed.is_file() and found.name in book_names(committed):
+        book = load_book(committed, found.name)
+        return book, book.splits[book.default].patients
+    patients = [source.patient for source in copy.sources]
+    sites = {source.patient: source.site for source in copy.sources if source.site is not None}
+    drawn = folder.with_name(f"{folder.name}-split.json")
+    if copy.root is not None and card.classes is None:
+        drawn = copy.root / "sambench_split.json"
+    drawn.parent.mkdir(parents=True, exist_ok=True)
+    return open_book(drawn, name, patients, sites), card.cases
