@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from bench.errors import RequestError, nearest
 
 Text = Annotated[str, Field(min_length=1)]
 Entry = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*:[A-Za-z_][A-Za-z0-9_]*$")]
+LOST_NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")
+"""Numbers that YAML 1.1 takes for text: 1e-3 has no point, 1.0e3 no sign."""
 OptionValue = bool | int | float | str | list[Any] | None
 
 
@@ -23,6 +33,19 @@ class Option(BaseModel):
     default: OptionValue
     choices: list[OptionValue] | None = None
     help: str = ""
+
+    @field_validator("default")
+    @classmethod
+    def _is_no_lost_number(cls, value: OptionValue) -> OptionValue:
+        if isinstance(value, str) and LOST_NUMBER.fullmatch(value):
+            raise ValueError(f"YAML reads {value} as text; write a point and a sign, as in 1.0e-3")
+        return value
+
+    @model_validator(mode="after")
+    def _default_is_a_choice(self) -> Self:
+        if self.choices is not None and self.default not in self.choices:
+            raise ValueError(f"the default {self.default!r} is not among the choices")
+        return self
 
 
 class Card(BaseModel):
@@ -71,6 +94,13 @@ class MethodCard(Card):
     repeatable: bool = True
     demo: bool = True
 
+    @model_validator(mode="after")
+    def _pretraining_names_options(self) -> Self:
+        strange = [] if self.pretrain is None else set(self.pretrain.options) - set(self.options)
+        if strange:
+            raise ValueError(f"pretrain.options names no option: {', '.join(sorted(strange))}")
+        return self
+
 
 class RemoteCard(BaseModel):
     """A file that can be had automatically."""
@@ -113,13 +143,20 @@ class DatasetCard(Card):
 C = TypeVar("C", bound=Card)
 
 
+PARTS: dict[str, type[BaseModel]] = {
+    "options": Option,
+    "pretrain": PretrainCard,
+    "files": RemoteCard,
+}
+
+
 def _plain_options(raw: dict[str, Any]) -> dict[str, Any]:
     """`lr: 0.001` is short for `lr: {default: 0.001}`."""
     options = raw.get("options") or {}
     if not isinstance(options, dict):
         return raw
     long = {
-        name: value if isinstance(value, dict) and "default" in value else {"default": value}
+        name: value if isinstance(value, dict) else {"default": value}
         for name, value in options.items()
     }
     return {**raw, "options": long}
@@ -130,11 +167,14 @@ def _explain(file: Path, error: ValidationError, card: type[Card]) -> RequestErr
     where = ".".join(str(part) for part in first["loc"])
     problem = first["msg"]
     if first["type"] == "extra_forbidden":
-        close = nearest(str(first["loc"][-1]), card.model_fields)
+        part = PARTS.get(str(first["loc"][0]), card) if len(first["loc"]) > 1 else card
+        close = nearest(str(first["loc"][-1]), part.model_fields)
         problem = "unknown key" + (f"; did you mean {' or '.join(close)}?" if close else "")
     elif first["type"] == "missing":
         problem = "this key is missing"
-    return RequestError(f"{file}: {where}: {problem}")
+    elif first["type"] == "value_error":
+        problem = problem.removeprefix("Value error, ")
+    return RequestError(": ".join(part for part in (str(file), where, problem) if part))
 
 
 def read_yaml(file: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,27 +16,15 @@ from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Any
 
-from bench.cards import Card, DatasetCard, MethodCard, parse_card, read_yaml
+from bench.cards import DatasetCard, MethodCard
+from bench.entries import CARDS, Found, Kind, read_entries
 from bench.errors import RequestError, unknown
 
 ROOT = Path(__file__).resolve().parent.parent
-Kind = Literal["method", "dataset"]
-CARDS: Mapping[Kind, type[Card]] = {"method": MethodCard, "dataset": DatasetCard}
-
-
-@dataclass(frozen=True)
-class Found:
-    """One entry. `origin` says where it came from; `problem` why it can't be used."""
-
-    kind: Kind
-    name: str
-    folder: Path
-    origin: Literal["suite", "package", "include"]
-    card: Card | None = None
-    problem: str | None = None
-    variant: str | None = None
+IMPORTED = re.compile(r"^\s*(?:from|import)\s+(methods|datasets)\.(\w+)", re.MULTILINE)
+"""An entry that builds on another one of the suite."""
 
 
 @dataclass(frozen=True)
@@ -67,90 +56,69 @@ def _usable(entries: Mapping[str, Found], kind: str, name: str) -> Found:
     return found
 
 
-def _missing_extra(card: Card) -> str | None:
-    missing = [name for name in card.needs if importlib.util.find_spec(name) is None]
-    if not missing:
-        return None
-    mend = card.install or f"pip install {' '.join(missing)}"
-    return f"needs {', '.join(missing)}; {mend}"
-
-
-def _read(kind: Kind, folder: Path, origin: Literal["suite", "package", "include"]) -> list[Found]:
-    """The entries of one folder: itself, or one a variant. A bad card stops only its own folder."""
-    file = folder / "card.yaml"
-    try:
-        raw = read_yaml(file)
-        variants = raw.pop("variants", None)
-        if variants is None:
-            named: dict[str | None, dict[str, Any]] = {None: raw}
-        elif isinstance(variants, dict) and variants:
-            named = {key: _merge(raw, extra or {}) for key, extra in variants.items()}
-        else:
-            raise RequestError(f"{file}: variants: a mapping of names to keys, or leave it out")
-        cards = {key: parse_card(file, merged, CARDS[kind]) for key, merged in named.items()}
-    except RequestError as error:
-        return [Found(kind, folder.name, folder, origin, problem=str(error))]
-    return [
-        Found(
-            kind=kind,
-            name=folder.name if key is None else f"{folder.name}_{key}",
-            folder=folder,
-            origin=origin,
-            card=card,
-            problem=_missing_extra(card),
-            variant=key,
-        )
-        for key, card in cards.items()
-    ]
-
-
-def _merge(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
-    """A variant's keys replace the card's; its options join them."""
-    options = {**(base.get("options") or {}), **(extra.get("options") or {})}
-    return {**base, **extra, **({"options": options} if options else {})}
-
-
-def _suite_folders(kind: Kind) -> Iterator[Path]:
+def _suite_folders(kind: Kind) -> Iterator[Found]:
     for folder in sorted((ROOT / f"{kind}s").iterdir()):
         if folder.is_dir() and not folder.name.startswith((".", "_")):
-            yield folder
+            package = f"{kind}s.{folder.name}"
+            yield Found(kind, folder.name, folder, "suite", package)
 
 
-def _package_folders(kind: Kind) -> Iterator[Path]:
+def _package_folders(kind: Kind) -> Iterator[Found]:
+    """An entry point names the package that is the entry's folder."""
     for point in entry_points(group=f"sambench.{kind}s"):
-        spec = importlib.util.find_spec(point.value)
-        places = list(spec.submodule_search_locations or []) if spec else []
-        yield Path(places[0]) if places else Path(point.value)
+        folder, problem = Path(point.value), None
+        try:
+            spec = importlib.util.find_spec(point.module)
+            places = list(spec.submodule_search_locations or []) if spec else []
+            if places:
+                folder = Path(places[0])
+            else:
+                problem = f"entry point {point.name} = {point.value}: there is no such package"
+        except Exception as error:  # a parent package's own code runs here
+            problem = f"entry point {point.name} = {point.value}: {type(error).__name__}: {error}"
+        yield Found(kind, point.name, folder, "package", point.module, problem=problem)
 
 
-def _included_folders(kind: Kind, include: Sequence[Path]) -> Iterator[Path]:
+def _included_folders(kind: Kind, path: Path) -> Iterator[Found]:
     """`--include PATH`: an entry's folder, a folder of such, or one with methods/ and datasets/."""
-    for path in include:
-        for folder in (path, *sorted(path.glob("*")), *sorted(path.glob(f"{kind}s/*"))):
-            if (folder / f"{kind}.py").is_file():
-                yield folder
+    for folder in (path, *sorted(path.glob("*")), *sorted(path.glob(f"{kind}s/*"))):
+        if (folder / f"{kind}.py").is_file():
+            yield Found(kind, folder.resolve().name, folder, "include", _package_of(folder))
+
+
+def _package_of(folder: Path) -> str:
+    """Two folders of one name, seen one after the other, never share their modules."""
+    folder = folder.resolve()
+    name = re.sub(r"\W", "_", folder.name)
+    return f"sambench_included_{name}_{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
 
 
 def discover(include: Sequence[Path] = ()) -> Registry:
     """Every method and dataset that can be seen; two of one name are an error that names both."""
-    for path in include:
+    included = [*dict.fromkeys(path.resolve() for path in include)]
+    for path in included:
         if not path.is_dir():
             raise RequestError(f"--include {path}: there is no such folder")
+        if not any(True for kind in CARDS for _ in _included_folders(kind, path)):
+            raise RequestError(
+                f"--include {path}: no folder with a method.py or dataset.py, in it or one below"
+            )
     entries: dict[Kind, dict[str, Found]] = {"method": {}, "dataset": {}}
     for kind, known in entries.items():
-        folders = [
-            *((folder, "suite") for folder in _suite_folders(kind)),
-            *((folder, "package") for folder in _package_folders(kind)),
-            *((folder, "include") for folder in _included_folders(kind, include)),
-        ]
-        for folder, origin in folders:
-            for found in _read(kind, folder, origin):  # type: ignore[arg-type]
-                if found.name in known:
-                    raise RequestError(
-                        f"two {kind}s are called {found.name!r}: {known[found.name].folder} and "
-                        f"{found.folder}; rename the folder of one"
-                    )
-                known[found.name] = found
+        folders: dict[tuple[Path, str], Found] = {}  # one folder may be reached in two ways
+        for found in (
+            *_suite_folders(kind),
+            *_package_folders(kind),
+            *(entry for path in included for entry in _included_folders(kind, path)),
+        ):
+            folders.setdefault((found.folder.resolve(), found.name), found)
+        for entry in (entry for found in folders.values() for entry in read_entries(found)):
+            if entry.name in known:
+                raise RequestError(
+                    f"two {kind}s are called {entry.name!r}: {known[entry.name].folder} and "
+                    f"{entry.folder}; rename one"
+                )
+            known[entry.name] = entry
     return Registry(methods=entries["method"], datasets=entries["dataset"])
 
 
@@ -158,10 +126,15 @@ def load(found: Found) -> type:
     """The class that an entry's card names."""
     assert found.card is not None
     module_name, class_name = found.card.entry.split(":")
+    if not (found.folder / f"{module_name}.py").is_file():
+        raise RequestError(f"{found.folder / 'card.yaml'}: entry: there is no {module_name}.py")
     try:
         module = _import(found, module_name)
-    except ImportError as error:
-        raise RequestError(f"{found.kind} {found.name}: {found.folder}: {error}") from None
+    except Exception as error:  # importing runs a contributor's code
+        where = f"{found.folder / module_name}.py"
+        raise RequestError(
+            f"{found.kind} {found.name}: {where} can't be imported: {type(error).__name__}: {error}"
+        ) from error
     loaded = getattr(module, class_name, None)
     if not isinstance(loaded, type):
         raise RequestError(
@@ -172,17 +145,14 @@ def load(found: Found) -> type:
 
 def _import(found: Found, module: str) -> Any:
     """Suite folders import by their own name, so that their code and tests see one module."""
-    if found.origin == "suite":
-        if str(ROOT) not in sys.path:
-            sys.path.insert(0, str(ROOT))
-        return importlib.import_module(f"{found.kind}s.{found.folder.name}.{module}")
-    package = f"sambench_{found.kind}s_{found.folder.name}"
-    if package not in sys.modules:
-        spec = importlib.util.spec_from_loader(package, loader=None, is_package=True)
+    if found.origin == "suite" and str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
+    if found.origin == "include" and found.package not in sys.modules:
+        spec = importlib.util.spec_from_loader(found.package, loader=None, is_package=True)
         assert spec is not None
-        spec.submodule_search_locations = [str(found.folder)]
-        sys.modules[package] = importlib.util.module_from_spec(spec)
-    return importlib.import_module(f"{package}.{module}")
+        spec.submodule_search_locations = [str(found.folder.resolve())]
+        sys.modules[found.package] = importlib.util.module_from_spec(spec)
+    return importlib.import_module(f"{found.package}.{module}")
 
 
 def make_options(
@@ -205,20 +175,32 @@ def check_option(found: Found, name: str, value: Any) -> Any:
     label = f"option {name} of {found.kind} {found.name}"
     if option.choices is not None:
         allowed = {str(choice): choice for choice in option.choices}
-        if str(value) not in allowed:
+        text = str(value)
+        if text not in allowed and type(value) is int:  # 1 for 1.0
+            text = str(float(value))
+        if text not in allowed:
             raise unknown(f"value for {label}", str(value), allowed)
-        return allowed[str(value)]
-    default = option.default
-    if default is None or value is None:
+        return allowed[text]
+    if isinstance(option.default, list) and isinstance(value, list):
+        if len({type(element) for element in option.default}) != 1:
+            return value
+        return [_like(option.default[0], element, f"{label}: in {value!r}") for element in value]
+    return _like(option.default, value, label)
+
+
+def _like(default: Any, value: Any, label: str) -> Any:
+    """`value` as the type of `default`; a default of None takes anything."""
+    if default is None:
         return value
+    wrong = RequestError(f"{label}: {value!r} is not {_kind(default)}")
     if isinstance(default, bool) != isinstance(value, bool):
-        raise RequestError(f"{label}: {value!r} is not {_kind(default)}")
+        raise wrong
     if isinstance(default, float) and isinstance(value, int):
         return float(value)
     if isinstance(default, str) and isinstance(value, int | float):
         return str(value)
     if not isinstance(value, type(default)):
-        raise RequestError(f"{label}: {value!r} is not {_kind(default)}")
+        raise wrong
     return value
 
 
@@ -229,11 +211,33 @@ def _kind(default: Any) -> str:
 
 @cache
 def source_hash(folder: Path) -> str:
-    """Hash of an entry's own Python files: a changed method is another method."""
+    """Hash of an entry's Python files, and of the suite's entries that it builds on: a changed
+    method is another method."""
     digest = hashlib.sha256()
-    for file in sorted(folder.rglob("*.py")):
-        if "__pycache__" in file.parts or "tests" in file.relative_to(folder).parts:
-            continue
-        digest.update(file.relative_to(folder).as_posix().encode() + b"\0")
-        digest.update(file.read_bytes() + b"\0")
+    for root in _with_foundations(folder):
+        for file in _python_files(root):
+            digest.update(f"{root.name}/{file.relative_to(root).as_posix()}".encode() + b"\0")
+            digest.update(file.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def _python_files(folder: Path) -> list[Path]:
+    """Without caches and tests."""
+    return [
+        file
+        for file in sorted(folder.rglob("*.py"))
+        if not {"__pycache__", "tests"} & set(file.relative_to(folder).parts)
+    ]
+
+
+def _with_foundations(folder: Path) -> list[Path]:
+    """The folder, and those of the suite that its code imports, and theirs."""
+    folders = [folder]
+    for place in folders:  # grows while it is walked
+        files = _python_files(place)
+        text = "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
+        for kind, name in sorted(set(IMPORTED.findall(text))):
+            other = ROOT / kind / name
+            if other.is_dir() and other.resolve() not in {known.resolve() for known in folders}:
+                folders.append(other)
+    return folders

@@ -13,13 +13,15 @@ from pydantic import ValidationError
 from bench.errors import RequestError, unknown
 from bench.record.schema import Record, Request
 
-KEY = re.compile(r"[0-9a-f]{16}")
+LONGEST = 160
+"""Characters of a file's name before its key; a file system takes 255 in all."""
 
 
 def record_path(results: Path, request: Request, key: str) -> Path:
     """`records/<dataset>/<method>/<shots>-<draw>-...-<key>.json`: a person finds it by name."""
     shots = request.shots.replace("%", "pct")
-    name = f"shots{shots}-draw{request.draw}-{request.budget.name}-{request.backbone}-{key}.json"
+    words = f"shots{shots}-draw{request.draw}-{request.budget.name}-{request.backbone}"
+    name = f"{re.sub(r'[^A-Za-z0-9.+=-]', '_', words)[:LONGEST]}-{key}.json"
     return results / "records" / request.dataset / request.method / name
 
 
@@ -62,15 +64,18 @@ def read_records(results: Path) -> Iterator[Record]:
 
 
 def status_of(path: Path) -> str | None:
-    """ "done", "failed", or None where there is no record. Cheap: no validation."""
+    """ "done", "failed", or None where there is no record. Cheap: no validation of the rest."""
     try:
-        return str(json.loads(path.read_bytes())["status"])
+        status = json.loads(path.read_bytes())["status"]
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise RequestError(f"record {path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):
-        raise RequestError(
-            f"record {path}: not a record; delete it and run the unit again"
-        ) from None
+        status = None
+    if status not in ("done", "failed"):
+        raise RequestError(f"record {path}: not a record; delete it and run the unit again")
+    return str(status)
 
 
 def find_record(results: Path, key: str) -> Path:

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from bench.errors import RequestError
 
+LISTS = ("method", "dataset", "budget", "backbone", "shots", "draw", "seed", "val", "keep")
+"""Keys whose value may also be written as a list: shots=[1,5]."""
+
 
 def parse(words: Sequence[str]) -> dict[str, list[str]]:
     """`key=value` words -> key: its values as Hydra would take them; one unless swept."""
@@ -18,24 +21,26 @@ def parse(words: Sequence[str]) -> dict[str, list[str]]:
     for word in words:
         if "=" not in word:
             raise RequestError(f"{word!r} is not key=value; for example shots=1,5")
+        key, _, value = word.partition("=")
         try:
             override = parser.parse_override(word)
+            if override.is_sweep_override():
+                values = list(override.sweep_string_iterator())
+            else:
+                values = [override.get_value_element_as_str()]
         except HydraException:
-            key, _, value = word.partition("=")
             raise RequestError(
                 f"{word!r} can't be read; quote values with special characters: {key}='\"{value}\"'"
             ) from None
         if override.type is not OverrideType.CHANGE or override.package is not None:
             raise RequestError(f"{word!r}: say key=value; nothing can be added or removed")
-        key = override.key_or_group
         if key in parsed:
             raise RequestError(f"{key} is given twice; say {key}=a,b for several values")
-        if override.is_sweep_override():
-            parsed[key] = list(override.sweep_string_iterator())
-        else:
-            parsed[key] = [override.get_value_element_as_str()]
-        if parsed[key] in ([""], ["''"], ['""']):
+        if key in LISTS:
+            values = [name for value in values for name in listed(value)]
+        if not values or values in ([""], ["''"], ['""']):
             raise RequestError(f"{key}= has no value; for example {key}={_example(key)}")
+        parsed[key] = values
     return parsed
 
 
@@ -45,5 +50,6 @@ def _example(key: str) -> str:
 
 
 def listed(value: str) -> list[str]:
-    """`[a,b]` or `a` -> its words."""
-    return [word for word in value.strip("[]").replace(" ", "").split(",") if word]
+    """`[a,b]`, `'a'` or `a` -> its words."""
+    words = value.strip("[]").replace(" ", "").split(",")
+    return [bare for word in words if (bare := word.strip("'\""))]

@@ -12,13 +12,15 @@ def cross_entropy_dice(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tens
     """Mean of cross-entropy and soft Dice loss.
 
     logits (N, K + 1, H, W); labels (N, H, W) integers, UNLABELLED left out of both terms. Dice is
-    taken over the whole batch, a class at a time, background left out, as the mean over the classes
-    that occur in the labels or are predicted: 1 - 2 sum(p g) / (sum p + sum g).
+    taken over the whole batch, a class at a time, as the mean over all classes but the background:
+    1 - 2 sum(p g) / (sum p + sum g). A class that the batch lacks costs 1 while it is predicted.
+    A batch without any label costs the Dice term's 0 and moves nothing.
     """
-    labels = labels.long()
+    logits, labels = logits.float(), labels.long()  # sums over a batch overflow half precision
     known = labels != UNLABELLED
     target = torch.where(known, labels, 0)
-    entropy = F.cross_entropy(logits, labels, ignore_index=UNLABELLED)
+    entropy = F.cross_entropy(logits, labels, ignore_index=UNLABELLED, reduction="sum")
+    entropy = entropy / known.sum().clamp(min=1)
     share = logits.softmax(dim=1) * known[:, None]
     truth = F.one_hot(target, logits.shape[1]).movedim(-1, 1) * known[:, None]
     axes = (0, 2, 3)

@@ -1,0 +1,104 @@
+"""Is a request sound? What Hydra would accept and the suite does not, said in one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from math import inf
+from pathlib import Path
+from typing import Any, cast
+
+from bench.errors import RequestError, unknown
+from bench.registry import Found
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+SWEPT = ("method", "dataset", "budget", "backbone", "shots", "draw", "seed", "val")
+SINGLE = ("data", "executor", "device", "results", "keep", "rerun")
+CARDED = ("method", "dataset")
+"""Groups whose keys are on the cards of what was chosen."""
+
+
+@cache
+def read_conf(path: str) -> Mapping[str, Any]:
+    """A file of the `conf` folder."""
+    from omegaconf import OmegaConf
+
+    return cast(dict[str, Any], OmegaConf.to_container(OmegaConf.load(CONF / f"{path}.yaml")))
+
+
+def default_of(group: str) -> str:
+    """What `config.yaml` chooses for a group."""
+    return next(str(line[group]) for line in read_conf("config")["defaults"] if group in line)
+
+
+def group_names(group: str) -> list[str]:
+    """The files of a Hydra group: budgets, backbones, executors."""
+    return sorted(file.stem for file in (CONF / group).glob("*.yaml"))
+
+
+def check_name(group: str, name: str) -> None:
+    if name not in group_names(group):
+        raise unknown(group, name, group_names(group))
+
+
+def check_keys(parsed: Mapping[str, Sequence[str]]) -> None:
+    """Every key is one that something reads; what is single is given one value."""
+    for key, values in parsed.items():
+        head, dot, tail = key.partition(".")
+        if head not in (*SWEPT, *SINGLE):
+            raise unknown("option", key, (*SWEPT, *SINGLE))
+        if head in SINGLE and key != "keep" and len(values) > 1:
+            raise RequestError(f"{key} takes one value, not {len(values)}")
+        if key == "data":
+            names = ", ".join(f"data.{name}" for name in read_conf("config")["data"])
+            raise RequestError(f"say which of {names}")
+        if dot and head not in CARDED and tail not in _keys_below(head, parsed):
+            below = [f"{head}.{name}" for name in _keys_below(head, parsed)]
+            raise unknown("option", key, below or (*SWEPT, *SINGLE))
+
+
+def _keys_below(head: str, parsed: Mapping[str, Sequence[str]]) -> list[str]:
+    """What may follow the dot: the keys of the chosen file, but not its name."""
+    if head == "data":
+        return list(read_conf("config")["data"])
+    if head not in ("budget", "backbone", "executor"):
+        return []
+    chosen = parsed.get(head, [default_of(head)])[0]
+    check_name(head, chosen)
+    return [name for name in read_conf(f"{head}/{chosen}") if name != "name"]
+
+
+def check_options(
+    parsed: Mapping[str, Sequence[str]], group: str, entries: Sequence[Found]
+) -> None:
+    """`method.lr=...`: every chosen method has an option of this name."""
+    for key in parsed:
+        if key.startswith(f"{group}."):
+            for found in entries:
+                assert found.card is not None
+                name = key.partition(".")[2]
+                if name not in found.card.options:
+                    kind = f"option of {group} {found.name}"
+                    raise unknown(kind, name, found.card.options)
+
+
+def check_budget(budget: Mapping[str, Any]) -> None:
+    for name in ("seconds", "steps", "memory_gb", "probes"):
+        value, whole = budget[name], name in ("steps", "probes")
+        if value is None and name != "probes":
+            continue
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        least = value >= 0 if number and name == "probes" else number and 0 < value < inf
+        if not number or not least or (whole and value != int(value)):
+            kind = "a whole number" if whole else "a number"
+            rest = ", 0 or more" if name == "probes" else " above 0, or null"
+            raise RequestError(f"budget.{name}={value}: {kind}{rest}")
+
+
+def checked_data(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The `data` group, its paths as text: a folder may be called 2024."""
+    for name in ("partial", "skip_bad"):
+        if not isinstance(data[name], bool):
+            raise RequestError(f"data.{name}={data[name]}: true or false")
+    paths = {name: None if data[name] is None else str(data[name]) for name in ("root", "cache")}
+    return {**data, **paths}
