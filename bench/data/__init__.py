@@ -1,0 +1,1 @@
+"""Volumes: read from any common format, checked, stored once, split, cut into slices."""

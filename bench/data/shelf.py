@@ -1,0 +1,121 @@
+"""A case's place in a store that is being made: is it finished, and how it is put there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.contract import Source
+from bench.data.manifest import StoredCase, case_from_json, case_json, write_json
+from bench.data.sources import Stamp
+from bench.data.store import CASE, IMAGE, LABEL, find_damage, safe_name
+from bench.errors import RequestError
+
+SCRATCH = re.compile(r"\..+\.\d+\.(tmp|old)")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What `case.json` holds: a converted case, or what is wrong with a bad one.
+
+    recipe  what decided how the sources became voxels
+    stamps  what the source files looked like then
+    """
+
+    case: str
+    recipe: str
+    stamps: tuple[Stamp, ...]
+    source_sha256: str
+    stored: StoredCase | None
+    problem: str | None
+
+
+def read_entry(folder: Path, source: Source, *, recipe: str) -> Entry | None:
+    """The finished case of a source, or None where it must be done, or done again."""
+    path = folder / safe_name(source.case) / CASE
+    try:
+        content: dict[str, Any] = json.loads(path.read_bytes())
+        entry = Entry(
+            case=source.case,
+            recipe=content["recipe"],
+            stamps=tuple((name, size, changed) for name, size, changed in content["stamps"]),
+            source_sha256=content["source_sha256"],
+            stored=None if content["stored"] is None else case_from_json(content["stored"]),
+            problem=content["problem"],
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # absent or damaged: both mean that the case is to be converted
+    if (entry.stored is None) == (entry.problem is None):
+        return None
+    if entry.recipe != recipe or content["case"] != source.case:
+        return None
+    if entry.stored is not None:
+        named = (entry.stored.case, entry.stored.patient, entry.stored.site)
+        if named != (source.case, source.patient, source.site):
+            return None
+        if find_damage(folder, entry.stored) is not None:
+            return None
+    return entry
+
+
+def write_entry(folder: Path, entry: Entry, arrays: tuple[np.ndarray, np.ndarray] | None) -> None:
+    """Put a case in its place, whole or not at all. `arrays`: image and label of a good one."""
+    name = safe_name(entry.case)
+    scratch = folder / f".{name}.{os.getpid()}.tmp"
+    try:
+        scratch.mkdir(parents=True)
+        if arrays is not None:
+            for file, array in zip((IMAGE, LABEL), arrays, strict=True):
+                np.save(scratch / file, array)
+        write_json(scratch / CASE, _content(entry))
+        _swap(scratch, folder / name)
+    except OSError as error:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise RequestError(
+            f"cannot write {folder / name}: {error.strerror or error}; make room, or choose "
+            "another folder"
+        ) from error
+
+
+def restamp(folder: Path, entry: Entry) -> None:
+    """The files were touched but are the same: remember how they look now."""
+    write_json(folder / safe_name(entry.case) / CASE, _content(entry))
+
+
+def clear_scratch(folder: Path) -> None:
+    """What a killed run left behind. Only under the store's lock."""
+    for path in folder.iterdir():
+        if SCRATCH.fullmatch(path.name):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+def _content(entry: Entry) -> dict[str, Any]:
+    return {
+        "case": entry.case,
+        "recipe": entry.recipe,
+        "stamps": [list(stamp) for stamp in entry.stamps],
+        "source_sha256": entry.source_sha256,
+        "stored": None if entry.stored is None else case_json(entry.stored),
+        "problem": entry.problem,
+    }
+
+
+def _swap(scratch: Path, target: Path) -> None:
+    """Readers that mapped the old files keep them."""
+    if target.exists():
+        old = scratch.with_suffix(".old")
+        os.replace(target, old)
+        os.replace(scratch, target)
+        shutil.rmtree(old)
+    else:
+        os.replace(scratch, target)
