@@ -1,0 +1,73 @@
+"""A SAM 2.1 of the package's own classes, from its own configuration files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import torch
+
+from bench.errors import RequestError
+from bench.models.checkpoints.card import Sam2Card
+from bench.models.checkpoints.file import checkpoint_file
+from bench.models.checkpoints.fill import blank, fill, freeze
+from bench.models.checkpoints.reading import read_weights
+from bench.models.sam2.package import model_config
+
+if TYPE_CHECKING:
+    from sam2.sam2_video_predictor import SAM2VideoPredictor
+
+STRIDE = 16
+"""Pixels a cell of the coarsest map that memory and decoder see."""
+COARSEST = 32
+"""Pixels a cell of the encoder's last stage: the input's side must be a multiple of it."""
+
+
+def make_sam2(card: Sam2Card, *, image_size: int | None = None) -> SAM2VideoPredictor:
+    """The architecture with random weights, trainable, without the package's post-processing.
+
+    A SAM2VideoPredictor is a SAM2Base (`forward_image`, `track_step`, ...) that can also propagate
+    through a video.
+    """
+    from hydra.utils import instantiate
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    size = card.input_size if image_size is None else image_size
+    if size <= 0 or size % COARSEST:
+        raise RequestError(
+            f"{card.family} {card.name}: an image size of {size} is no multiple of {COARSEST}"
+        )
+    # The rotary codes are made for this grid; another one would be computed at every call.
+    grid = {"feat_sizes": [size // STRIDE, size // STRIDE]}
+    ours = {
+        "_target_": "sam2.sam2_video_predictor.SAM2VideoPredictor",
+        "image_size": size,
+        "memory_attention": {"layer": {"self_attention": grid, "cross_attention": grid}},
+    }
+    config = model_config(card.architecture.config)
+    try:
+        config = OmegaConf.merge(config, card.architecture.changes, ours)
+    except OmegaConfBaseException as error:
+        line = str(error).strip().splitlines()[0]
+        raise RequestError(f"{card.family} {card.name}: its card's changes: {line}") from error
+    return cast("SAM2VideoPredictor", instantiate(config, _recursive_=True))
+
+
+def build_sam2(
+    card: Sam2Card,
+    *,
+    image_size: int | None = None,
+    device: str | torch.device = "cpu",
+    cache: Path | str | None = None,
+) -> SAM2VideoPredictor:
+    """The card's SAM 2.1 with its weights: evaluation mode, frozen, on the device.
+
+    image_size: side of the square input, a multiple of 32; None: the checkpoint's own. No weight
+    depends on it.
+    """
+    with blank():
+        sam2 = make_sam2(card, image_size=image_size)
+    path = checkpoint_file(card, cache)
+    fill(sam2, read_weights(path, nesting=card.nesting), source=str(path))
+    return freeze(sam2, device)
