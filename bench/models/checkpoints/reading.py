@@ -53,24 +53,22 @@ def _read_torch(path: Path) -> Any:
         return torch.load(
             path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
         )
-    except pickle.UnpicklingError as error:
-        raise RequestError(
-            f"{path} is refused: it holds more than weights ({_offender(error)}), and loading that "
-            "would run code of the file; nothing of it was run. Get the file from its publisher"
-        ) from error
     except MemoryError:
         raise
     except Exception as error:  # the pickle machine raises nearly anything on broken bytes
-        raise RequestError(
-            f"{path} is not readable as a PyTorch checkpoint ({_flat(error)}); "
-            "remove it and get it again"
-        ) from error
+        raise RequestError(_refusal(path, error)) from error
 
 
-def _offender(error: Exception) -> str:
-    """What the file asked for, in one word."""
-    found = re.search(r"GLOBAL ([\w.]+)", str(error))
-    return f"a call of {found[1]}" if found else "a pickle that no checkpoint needs"
+def _refusal(path: Path, error: Exception) -> str:
+    """Code in the file, or no checkpoint at all?"""
+    asked = re.search(r"GLOBAL ([\w.]+)", str(error))
+    if isinstance(error, pickle.UnpicklingError) and asked:
+        return (
+            f"{path} is refused: it holds more than weights (a call of {asked[1]}), and loading "
+            "that would run code; nothing of it was run. Get the file from its publisher"
+        )
+    kind = "another kind of pickle" if isinstance(error, pickle.UnpicklingError) else _flat(error)
+    return f"{path} is not readable as a PyTorch checkpoint ({kind}); remove it and get it again"
 
 
 def _inside(path: Path, content: Any, key: str) -> Any:
