@@ -1,0 +1,142 @@
+"""The tables as one Markdown page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bench.board.cellmarkdown import block_tables, cost_tables, empty_table, failed_table
+from bench.board.cellmarkdown import table as markdown_table
+from bench.board.describe import budget_text, machine_text, weights_text
+from bench.board.tables import Table, every_unit
+from bench.board.text import markdown, plural
+
+INTRODUCTION = """\
+# Leaderboard
+
+Ways of adapting a segmentation foundation model where few volumes are labelled, under one protocol:
+the same patients, the same labelled volumes (draws) and the same budget for every method.
+
+Generated from records of runs, and nothing else, by `python -m bench board` (`results=DIR` for
+another folder of records). Do not edit it by hand.
+"""
+
+EMPTY = """\
+There are no records yet. This makes some, and then this page again:
+
+    python -m bench run method=all dataset=phantom shots=1,5
+    python -m bench board
+"""
+
+READING = """\
+How to read it:
+
+- Dice and IoU are percent: the mean over draws of the mean over classes of the mean over patients.
+- In brackets: a 95 % interval over patients and draws; over patients only where there is one draw.
+- **Bold**: the best mean of a column, and every row whose interval reaches it. This is no test.
+- "— (1 of 3 missing)": a mean stands only over all the draws that any row of the table has done.
+- Rows are in the order of the last column. Controls and oracle-prompted methods stand apart.
+- A class that is empty in reference and prediction is left out of a mean, and counted.
+- Epochs to convergence, of the adaptation: the median over draws; ">20" was not reached.
+- A method without a backbone stands in the tables of every backbone.
+- Times, speeds and memory: medians, each machine apart.
+"""
+
+
+def leaderboard(tables: Sequence[Table], figures: Mapping[str, Mapping[str, str]]) -> str:
+    """`figures`: table id -> title -> path of the figure as seen from the page."""
+    if not tables:
+        return f"{INTRODUCTION}\n{EMPTY}"
+    units = every_unit(tables)
+    failed = sum(not unit.done for unit in units)
+    versions = sorted({table.key.protocol for table in tables})
+    named = ", ".join(str(version) for version in versions)
+    noun = "version" if len(versions) == 1 else "versions"
+    apart = "" if len(versions) == 1 else " (never in one table)"
+    counts = (
+        f"Protocol {noun} {named}{apart}. {plural(len(units), 'record')}: "
+        f"{len(units) - failed} done, {failed} failed or incomplete.\n"
+    )
+    headings = [_heading(table) for table in tables]
+    contents = "\n".join(
+        f"{number}. [{heading}](#t-{table.key.id})"
+        for number, (heading, table) in enumerate(zip(headings, tables, strict=True), 1)
+    )
+    sections = [
+        _section(number, heading, table, figures.get(table.key.id, {}))
+        for number, (heading, table) in enumerate(zip(headings, tables, strict=True), 1)
+    ]
+    parts = [INTRODUCTION, counts, READING, f"{contents}\n", *sections, _failed(tables)]
+    return "\n".join([*parts, _methods(tables)]).rstrip("\n") + "\n"
+
+
+def _heading(table: Table) -> str:
+    key = table.key
+    parts = [
+        key.dataset,
+        f"backbone {weights_text(key)}",
+        f"budget {key.budget.name}",
+        f"val={key.val}",
+    ]
+    return " · ".join(markdown(part) for part in parts)
+
+
+def _section(number: int, heading: str, table: Table, figures: Mapping[str, str]) -> str:
+    facts = "\n".join(f"- {fact}" for fact in _facts(table))
+    images = "\n\n".join(f"![{title}]({path})" for title, path in figures.items())
+    parts = [
+        f'<a id="t-{table.key.id}"></a>\n\n## {number}. {heading}\n\n{facts}\n',
+        block_tables(table, "dice"),
+        f"{images}\n" if images else "",
+        block_tables(table, "iou"),
+        block_tables(table, "epochs"),
+        cost_tables(table),
+        empty_table(table),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _facts(table: Table) -> list[str]:
+    key = table.key
+    checkpoints = ", ".join(f"{family}: {name}" for family, name in table.checkpoints)
+    draws = "; ".join(
+        f"{markdown(column.label)} → {markdown(', '.join(table.draws(column)))}"
+        for column in table.columns
+    )
+    facts = [
+        f"Dataset copy: {markdown(key.dataset)}, fingerprint {markdown(key.fingerprint[:12])}, "
+        f"split {markdown(key.split)} ({markdown(key.split_sha256[:12])}), "
+        f"classes: {markdown(', '.join(key.classes))}",
+        f"Budget: {markdown(budget_text(key.budget))}; validation labels: {markdown(key.val)}",
+        f"Backbone: {markdown(weights_text(key))}"
+        + (f" ({markdown(checkpoints)})" if checkpoints else ""),
+        f"Test patients: {len(table.patients)}; draws (shots → draws): {draws}",
+        f"Protocol version {key.protocol}; {plural(len(table.units), 'record')}, "
+        f"{len(table.failed)} of them failed or incomplete",
+    ]
+    for machine in table.machines:
+        facts.append(f"Machine {markdown(machine_text(machine))}")
+    if len(table.machines) > 1 and key.budget.seconds is not None:
+        facts.append(
+            "Several machines: under a budget of seconds the faster one trains longer, "
+            "so part of a difference in Dice may be the machine's"
+        )
+    return facts
+
+
+def _failed(tables: Sequence[Table]) -> str:
+    table = failed_table(tables)
+    return "## Failed units\n\n" + (table or "None.\n")
+
+
+def _methods(tables: Sequence[Table]) -> str:
+    """Names, titles and what each learnt from, once for the page."""
+    seen = {
+        (unit.variant.method, unit.title, unit.variant.block, unit.unlabelled)
+        for unit in every_unit(tables)
+    }
+    lines = [
+        [markdown(name), markdown(title), block, "yes" if unlabelled else "no"]
+        for name, title, block, unlabelled in sorted(seen)
+    ]
+    header = ["method", "title", "block", "uses unlabelled images"]
+    return "## Methods\n\n" + markdown_table(header, lines)

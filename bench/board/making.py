@@ -1,0 +1,120 @@
+"""The board's files as a pure function of the records: made, written, compared."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.board.csvs import csv_files
+from bench.board.leaderboard import leaderboard as page
+from bench.board.reading import read_units
+from bench.board.tables import Table, every_unit, tables_of
+
+
+@dataclass(frozen=True)
+class BoardSummary:
+    """What a build did.
+
+    files    everything the records give, written or already right
+    changed  those of them that were written; `removed` stale ones that were deleted
+    """
+
+    records: int
+    done: int
+    failed: int
+    tables: int
+    files: tuple[Path, ...]
+    changed: tuple[Path, ...]
+    removed: tuple[Path, ...]
+
+
+def build(results: Path, *, leaderboard: Path | None) -> BoardSummary:
+    """Records -> `results/tables`, `results/figures` and the page, where one is asked for.
+
+    The two folders belong to the board: CSV and SVG files that the records do not give are removed.
+    """
+    tables = tables_of(read_units(results))
+    wanted = _render(tables, results, leaderboard)
+    changed = [path for path, content in wanted.items() if _current(path) != content]
+    for path in changed:
+        _write(path, wanted[path])
+    removed = _stale(results, wanted)
+    for path in removed:
+        path.unlink()
+    units = every_unit(tables)
+    failed = sum(not unit.done for unit in units)
+    return BoardSummary(
+        records=len(units),
+        done=len(units) - failed,
+        failed=failed,
+        tables=len(tables),
+        files=tuple(wanted),
+        changed=tuple(changed),
+        removed=tuple(removed),
+    )
+
+
+def check(results: Path, leaderboard: Path | None) -> list[str]:
+    """Files that are not what the records give, each with what is wrong. Writes nothing."""
+    wanted = _render(tables_of(read_units(results)), results, leaderboard)
+    problems = []
+    for path, content in wanted.items():
+        current = _current(path)
+        if current is None:
+            problems.append(f"{path}: missing")
+        elif current != content:
+            problems.append(f"{path}: differs from what the records give")
+    return [*problems, *(f"{path}: no record gives it" for path in _stale(results, wanted))]
+
+
+def _render(tables: list[Table], results: Path, leaderboard: Path | None) -> dict[Path, bytes]:
+    wanted = {
+        results / "tables" / name: text.encode("utf-8", "backslashreplace")
+        for name, text in csv_files(tables).items()
+    }
+    figures: dict[str, dict[str, tuple[str, str]]] = {}
+    if any(table.machines for table in tables):
+        # Late: without figures nobody waits for matplotlib.
+        from bench.board.figures import figure_files
+
+        figures = figure_files(tables)
+    for drawn in figures.values():
+        for name, svg in drawn.values():
+            wanted[results / "figures" / name] = svg.encode("utf-8", "backslashreplace")
+    if leaderboard is not None:
+        links = {
+            table: {title: _link(results, leaderboard, name) for title, (name, _) in drawn.items()}
+            for table, drawn in figures.items()
+        }
+        wanted[leaderboard] = page(tables, links).encode("utf-8", "backslashreplace")
+    return wanted
+
+
+def _link(results: Path, leaderboard: Path, name: str) -> str:
+    """The figure as seen from the page; spaces would end a Markdown link."""
+    path = os.path.relpath(results / "figures" / name, leaderboard.parent)
+    return Path(path).as_posix().replace(" ", "%20").replace("(", "%28").replace(")", "%29")
+
+
+def _stale(results: Path, wanted: dict[Path, bytes]) -> list[Path]:
+    owned = [*(results / "tables").glob("*.csv"), *(results / "figures").glob("*.svg")]
+    return sorted(path for path in owned if path not in wanted)
+
+
+def _current(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Atomic: a reader sees the old file, or the whole new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        scratch.write_bytes(content)
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)

@@ -1,0 +1,204 @@
+"""Records -> units. The board's only look at the disk."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bench.board.csvtext import lines, number
+from bench.board.text import plain, value_text
+from bench.board.units import NO_BACKBONE, Cost, TableKey, Unit, Variant
+from bench.errors import RequestError
+from bench.record.schema import CaseResult, ClassScore, Record, Request
+from bench.record.store import read_record, record_files
+
+LONG_HEADER = (
+    *("dataset", "fingerprint", "split", "backbone", "budget", "val", "protocol"),
+    *("method", "overrides", "shots", "draw", "seed", "key", "case", "patient", "class"),
+    *("tp", "fp", "fn", "dice", "iou", "hd95", "assd", "nsd", "empty"),
+)
+
+
+def read_units(results: Path) -> list[Unit]:
+    """All records, checked; the order is that of the keys, whatever the files are called."""
+    units: dict[str, tuple[Unit, Path]] = {}
+    for path in record_files(results):
+        unit = unit_of(read_record(path))
+        if unit.key in units:
+            raise RequestError(
+                f"records {units[unit.key][1]} and {path} have the same key {unit.key}; delete one"
+            )
+        units[unit.key] = (unit, path)
+    return [units[key][0] for key in sorted(units)]
+
+
+def unit_of(record: Record) -> Unit:
+    table = _table_key(record)
+    variant = _variant(record)
+    patients = tuple(sorted({case.patient for case in record.cases}))
+    dice, iou = _by_patient(record, patients)
+    known = record.data.spacing != "unknown"
+    return Unit(
+        key=record.key,
+        table=table,
+        variant=variant,
+        title=record.method.title,
+        unlabelled=record.method.unlabelled_images,
+        shots=record.request.shots,
+        draw=record.request.draw,
+        seed=record.request.seed,
+        status=record.status,
+        problem=_problem(record),
+        machine=record.machine,
+        cost=_cost(record),
+        converged=_epochs(record, "converged"),
+        censored=_epochs(record, "censored_at"),
+        patients=patients,
+        dice=dice,
+        iou=iou,
+        empties=_empties(record.cases),
+        false_volume=_false_volume(record.cases, in_millilitres=known),
+        volume_unit="ml" if known else "voxels",
+        long=_long(record, table, variant),
+    )
+
+
+def _table_key(record: Record) -> TableKey:
+    request, data = record.request, record.data
+    return TableKey(
+        dataset=data.name,
+        fingerprint=data.fingerprint,
+        split=data.split,
+        split_sha256=data.split_sha256,
+        classes=tuple(data.classes),
+        backbone=request.backbone,
+        weights=_weights(request),
+        budget=request.budget,
+        val=request.val,
+        protocol=record.protocol,
+    )
+
+
+def _weights(request: Request) -> str:
+    names = list(request.checkpoints.values()) or [request.backbone]
+    if names == [NO_BACKBONE]:
+        return NO_BACKBONE
+    return "nano" if any(name.startswith("nano") for name in names) else "published"
+
+
+def _variant(record: Record) -> Variant:
+    method, request = record.method, record.request
+    return Variant(
+        block=method.block,
+        method=request.method,
+        overrides=tuple(
+            f"{name}={value_text(method.overrides[name])}" for name in sorted(method.overrides)
+        ),
+        options=json.dumps(request.options, sort_keys=True),
+        checkpoints=tuple(sorted(request.checkpoints.items())),
+        source_sha256=method.source_sha256,
+    )
+
+
+def _problem(record: Record) -> str | None:
+    """A done record without the score of a test case would shrink the mean's base in silence."""
+    if record.status == "failed":
+        return record.reason or "failed without a reason"
+    absent = sorted(set(record.data.test) - {case.case for case in record.cases})
+    if absent or not record.cases:
+        return f"no score for test case {', '.join(absent) or '(none is named)'}"
+    for case in record.cases:
+        unscored = [name for name in record.data.classes if name not in case.classes]
+        if unscored:
+            return f"no score for {', '.join(unscored)} in case {case.case}"
+    return None
+
+
+def _cost(record: Record) -> Cost:
+    speed, used = record.throughput, record.resources
+    before = record.pretraining.seconds if record.pretraining else 0.0
+    during = record.adaptation.seconds
+    train = speed.train_samples_per_second if speed else None
+    slices = speed.slices_per_second if speed else None
+    volumes = speed.volumes_per_minute if speed else None
+    return Cost(
+        pretraining_seconds=before,
+        adaptation_seconds=during,
+        total_seconds=before + during,
+        train_samples_per_second=train.median if train else None,
+        slices_per_second=slices.median if slices else None,
+        volumes_per_minute=volumes.median if volumes else None,
+        cold_seconds=speed.cold_seconds if speed else None,
+        warm_seconds=speed.warm_seconds if speed else None,
+        peak_host_bytes=used.peak_host_bytes if used else None,
+        peak_device_bytes=used.peak_device_bytes if used else None,
+        trainable_parameters=used.trainable_parameters if used else None,
+        total_parameters=used.total_parameters if used else None,
+    )
+
+
+def _epochs(record: Record, name: str) -> float | None:
+    moment = getattr(record.convergence, name, None)
+    return None if moment is None else float(moment.epochs)
+
+
+def _by_patient(record: Record, patients: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Dice and IoU as (patients, classes), a patient's cases averaged first: it counts once.
+
+    NaN where every case of the patient was empty in reference and prediction.
+    """
+    names = record.data.classes
+    row = {patient: index for index, patient in enumerate(patients)}
+    found: list[list[list[ClassScore]]] = [[[] for _ in names] for _ in patients]
+    for case in record.cases:
+        for column, name in enumerate(names):
+            score = case.classes.get(name)
+            if score is not None and score.dice is not None and score.iou is not None:
+                found[row[case.patient]][column].append(score)
+    dice = [[_mean([s.dice for s in scores]) for scores in line] for line in found]
+    iou = [[_mean([s.iou for s in scores]) for scores in line] for line in found]
+    shape = (len(patients), len(names))
+    return np.array(dice, float).reshape(shape), np.array(iou, float).reshape(shape)
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    given = [value for value in values if value is not None]
+    return sum(given) / len(given) if given else float("nan")
+
+
+def _empties(cases: list[CaseResult]) -> Counter[tuple[str, str]]:
+    return Counter(
+        (score.empty, name) for case in cases for name, score in case.classes.items() if score.empty
+    )
+
+
+def _false_volume(cases: list[CaseResult], *, in_millilitres: bool) -> float:
+    """Volume that was found where the reference is empty, summed over cases and classes."""
+    total = 0.0
+    for case in cases:
+        voxel = math.prod(case.spacing) / 1000 if in_millilitres else 1.0
+        total += sum(s.fp * voxel for s in case.classes.values() if s.empty == "false_positive")
+    return total
+
+
+def _long(record: Record, table: TableKey, variant: Variant) -> str:
+    request = record.request
+    prefix = (
+        *(plain(table.dataset), table.fingerprint, table.split, table.backbone),
+        *(table.budget.name, table.val, table.protocol, variant.method),
+        *(" ".join(variant.overrides), request.shots, request.draw, request.seed, record.key),
+    )
+    return lines(
+        (
+            *(*prefix, case.case, case.patient, name, score.tp, score.fp, score.fn),
+            *(number(score.dice), number(score.iou), number(score.hd95), number(score.assd)),
+            *(number(score.nsd), score.empty or ""),
+        )
+        for case in sorted(record.cases, key=lambda case: case.case)
+        for name, score in sorted(case.classes.items())
+    )

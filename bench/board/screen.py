@@ -1,0 +1,98 @@
+"""The main table of each comparison for a terminal of 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from bench.board.cells import Cell
+from bench.board.describe import best_rows, interval_text, weights_text
+from bench.board.order import BLOCKS
+from bench.board.reading import read_units
+from bench.board.tables import Column, Table, tables_of
+from bench.board.text import plain, plural, shorten
+
+COLUMNS = 4
+"""Shot counts side by side; further ones follow in another table."""
+LABEL_WIDTH = 26
+FAILURES = 10
+
+
+def terminal(results: Path, *, keys: Container[str] | None = None) -> Group:
+    """Dice of each table, for `rich.print`. `keys`: only tables that hold one of these records."""
+    tables = [
+        table
+        for table in tables_of(read_units(results))
+        if keys is None or any(unit.key in keys for unit in table.units)
+    ]
+    if not tables:
+        return Group(Text("No records yet: `python -m bench run ...` makes some."))
+    return Group(*(part for table in tables for part in _parts(table)))
+
+
+def _parts(table: Table) -> Iterator[RenderableType]:
+    key = table.key
+    place = (
+        f"{plain(key.dataset)} · backbone {weights_text(key)} · {key.budget.name} · val={key.val}"
+    )
+    yield Text(f"\n{place}", style="bold")
+    yield Text(
+        f"{plural(len(table.patients), 'test patient')} · protocol {key.protocol} · "
+        f"fingerprint {plain(key.fingerprint[:8])} · "
+        f"{plural(len(table.machines), 'machine')}",
+        style="dim",
+    )
+    columns = iter(table.columns)
+    while chunk := list(islice(columns, COLUMNS)):
+        yield _grid(table, chunk)
+    if table.failed:
+        yield from _failures(table)
+
+
+def _grid(table: Table, columns: Sequence[Column]) -> RichTable:
+    grid = RichTable(title_justify="left", pad_edge=False, expand=False)
+    grid.add_column("Dice, %", overflow="fold", max_width=LABEL_WIDTH)
+    for column in columns:
+        grid.add_column(Text(f"{plain(column.label)} shot"), justify="right")
+    for block in BLOCKS:
+        rows = table.block(block)
+        bold = best_rows(rows, table, "dice")
+        for row in rows:
+            name = shorten(row.label, 3 * LABEL_WIDTH)
+            label = name if block == "method" else f"{name} ({block})"
+            style = "" if block == "method" else "dim"
+            cells = [
+                _cell(row.cells[column], bold=(row.label, column.label) in bold)
+                for column in columns
+            ]
+            grid.add_row(Text(label), *cells, style=style)
+        if rows:
+            grid.add_section()
+    return grid
+
+
+def _cell(cell: Cell, *, bold: bool) -> Text:
+    """Mean and interval on two lines, so that four columns fit."""
+    if not cell.complete:
+        first, second = "—", f"{cell.missing} of {len(cell.required)} missing"
+        return Text(f"{first}\n{second}")
+    if cell.dice is None:
+        return Text("—")
+    mean, interval = interval_text(cell.dice).split(" ", 1)
+    text = Text(mean, style="bold" if bold else "")
+    return text.append(f"\n{interval}", style="dim not bold")
+
+
+def _failures(table: Table) -> Iterator[RenderableType]:
+    for unit in table.failed[:FAILURES]:
+        where = (
+            f"{shorten(table.labels[unit.variant], 40)}, {plain(unit.shots)} shot, draw {unit.draw}"
+        )
+        yield Text(f"failed: {where}: {shorten(unit.problem or '', 200)} (record {unit.key})")
+    if len(table.failed) > FAILURES:
+        yield Text(f"... and {len(table.failed) - FAILURES} more")

@@ -1,0 +1,112 @@
+"""What the board keeps of a record: a few numbers a patient and class, so that 10,000 fit."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.board.text import short_hash
+from bench.record.schema import BudgetSpec, Machine
+
+NO_BACKBONE = "none"
+"""A method without a backbone has one record for all of them, and a row in the tables of each."""
+
+
+@dataclass(frozen=True)
+class TableKey:
+    """Records that differ in one of these never stand in one table, NO_BACKBONE's apart.
+
+    weights  "nano" or "published": whose checkpoints were used, whatever the backbone is called;
+             "none" where there is no backbone
+    """
+
+    dataset: str
+    fingerprint: str
+    split: str
+    split_sha256: str
+    classes: tuple[str, ...]
+    backbone: str
+    weights: str
+    budget: BudgetSpec
+    val: str
+    protocol: int
+
+    @property
+    def id(self) -> str:
+        parts = {**vars(self), "budget": self.budget.model_dump()}
+        return short_hash(json.dumps(parts, sort_keys=True))
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What makes a row: the method, what the user changed, and the exact code and weights.
+
+    options  all options as JSON text; overrides the user's part of them, "lr=0.001"
+    """
+
+    block: str
+    method: str
+    overrides: tuple[str, ...]
+    options: str
+    checkpoints: tuple[tuple[str, str], ...]
+    source_sha256: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Timings and memory of one unit; None where nothing was measured."""
+
+    pretraining_seconds: float
+    adaptation_seconds: float
+    total_seconds: float
+    train_samples_per_second: float | None
+    slices_per_second: float | None
+    volumes_per_minute: float | None
+    cold_seconds: float | None
+    warm_seconds: float | None
+    peak_host_bytes: int | None
+    peak_device_bytes: int | None
+    trainable_parameters: int | None
+    total_parameters: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """A record in short.
+
+    problem    why it does not count: the reason of a failure, or what a done record lacks
+    patients   sorted; rows of `dice` and `iou`, which are (patients, classes) with NaN where
+               every case of the patient was empty on both sides
+    converged  epochs; `censored` the epochs that were not enough; both None without a curve
+    empties    cases by ("both" | "missed" | "false_positive", class)
+    long       its lines of `long.csv`, made while the record is at hand
+    """
+
+    key: str
+    table: TableKey
+    variant: Variant
+    title: str
+    unlabelled: bool
+    shots: str
+    draw: str
+    seed: int
+    status: str
+    problem: str | None
+    machine: Machine
+    cost: Cost
+    converged: float | None
+    censored: float | None
+    patients: tuple[str, ...]
+    dice: np.ndarray
+    iou: np.ndarray
+    empties: Counter[tuple[str, str]]
+    false_volume: float
+    volume_unit: str
+    long: str
+
+    @property
+    def done(self) -> bool:
+        return self.problem is None

@@ -1,0 +1,154 @@
+"""The figures say what the tables say, whatever the names are."""
+
+from __future__ import annotations
+
+import itertools
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+
+from bench.board.figures import figure_files, seconds_figure, shots_figure, unit_dice
+from bench.board.reading import read_units
+from bench.board.style import looks, quiet_style
+from bench.board.tables import Table, tables_of
+from bench.record.schema import Record
+from tests.board.factory import machine, record, save
+
+
+def tables(results: Path, *records: Record) -> list[Table]:
+    save(results, *records)
+    return tables_of(read_units(results))
+
+
+def means(axes: Axes) -> dict[str, list[tuple[float, float]]]:
+    """Marker -> finite points of the lines through means."""
+    return {
+        str(line.get_marker()): [
+            (float(x), float(y))
+            for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
+            if np.isfinite(y)
+        ]
+        for line in axes.lines
+    }
+
+
+def test_shots_figure_shows_means_intervals_and_draws(tmp_path: Path) -> None:
+    [table] = tables(
+        tmp_path,
+        *(record([[0.5], [0.6 + d / 10]], draw=str(d)) for d in range(2)),
+        record([[0.8], [0.9]], shots="5"),
+        record([[0.7], [0.7]], shots="5", method="beta"),
+    )
+    with quiet_style():
+        [axes] = shots_figure(table, looks([table])).axes
+    points = means(axes)
+    assert [y for _, y in points["o"]] == pytest.approx([57.5, 85.0])
+    assert [y for _, y in points["s"]] == pytest.approx([70.0])  # beta has no mean at one shot
+    dots, intervals = axes.collections
+    assert sorted(y for _, y in dots.get_offsets()) == pytest.approx([55.0, 60.0, 70.0, 85.0])
+    cell = next(r for r in table.rows if r.label == "alpha").cells[table.columns[1]]
+    spans = [path.vertices[:, 1].tolist() for path in intervals.get_paths()]
+    assert pytest.approx([100 * cell.dice.low, 100 * cell.dice.high]) in spans
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1", "5"]
+
+
+def test_seconds_figure_has_a_line_of_panels_for_each_machine(tmp_path: Path) -> None:
+    [table] = tables(
+        tmp_path,
+        record([[0.5], [0.6]], seconds=100, pretraining_seconds=20),
+        record([[0.5], [0.6]], seconds=110, pretraining_seconds=20, draw="1"),
+        record([[0.8], [0.8]], method="beta", seconds=5, on=machine("bbbb2222", device="gpu")),
+        record([[0.8], [0.8]], method="beta", seconds=90, draw="1"),
+    )
+    with quiet_style():
+        slow, fast = seconds_figure(table, looks([table])).axes
+    assert means(slow)["o"] == [pytest.approx((125.0, 55.0))]
+    # beta ran on both machines: its draws are shown, its mean belongs to neither
+    assert means(slow)["s"] == means(fast)["s"] == []
+    assert [tuple(p) for p in fast.collections[0].get_offsets()] == [pytest.approx((5.0, 80.0))]
+    assert "aaaa1111" in slow.get_ylabel()
+    assert "bbbb2222" in fast.get_ylabel()
+
+
+def test_seconds_are_logarithmic_only_where_methods_differ_widely(tmp_path: Path) -> None:
+    close, wide = (
+        tables(
+            tmp_path / name,
+            record(seconds=100),
+            record(method="beta", seconds=other),
+            record(method="control_x", block="control", seconds=0.0),
+        )[0]
+        for name, other in (("close", 90), ("wide", 4000))
+    )
+    with quiet_style():
+        assert seconds_figure(close, looks([close])).axes[0].get_xscale() == "linear"
+        assert seconds_figure(wide, looks([wide])).axes[0].get_xscale() == "symlog"
+
+
+def test_a_unit_by_itself(tmp_path: Path) -> None:
+    scores = {"a/1": [0.8, "both"], "b/1": [0.4, 0.2], "c/1": ["both", "both"]}
+    [table] = tables(tmp_path, record(scores, classes=("organ", "tumour")))
+    assert unit_dice(table.units[0]) == pytest.approx((0.6 + 0.2) / 2)
+
+
+def test_nothing_scored_still_draws(tmp_path: Path) -> None:
+    found = tables(tmp_path, record([["both"]]))
+    assert np.isnan(unit_dice(found[0].units[0]))
+    assert len(figure_files(found)[found[0].key.id]) == 2
+
+
+def test_tables_without_a_done_unit_have_no_figure(tmp_path: Path) -> None:
+    assert figure_files(tables(tmp_path, record(reason="crash"))) == {}
+
+
+@pytest.mark.parametrize(
+    "name", ["_hidden", "$x^2$", "a$b", "<script>&amp;", "x" * 300, "naïve\nsecond line"]
+)
+def test_any_name_gives_a_well_formed_file(tmp_path: Path, name: str) -> None:
+    made = [record(method="m", overrides={"note": name}), record(method="m")]
+    found = tables(tmp_path, *made)
+    for _, svg in figure_files(found)[found[0].key.id].values():
+        ElementTree.fromstring(svg)
+        assert "<script" not in svg
+        assert "Date" not in svg
+    with quiet_style():
+        figure = shots_figure(found[0], looks(found))
+    shown = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert len(shown) == 2
+    assert all(len(text) <= 34 for text in shown)
+
+
+def test_thirty_rows_look_different_in_grey(tmp_path: Path) -> None:
+    names = [f"method_{number:02d}" for number in range(30)]
+    found = tables(tmp_path, *(record(method=name) for name in names))
+    style = looks(found)
+    assert len({(look.colour, look.marker) for look in style.values()}) == 30
+    for first, second in itertools.pairwise(names):
+        one, two = style["method", first], style["method", second]
+        assert one.marker != two.marker
+        assert one.line != two.line
+    with quiet_style():
+        figure = shots_figure(found[0], style)
+    entries = 30 * 0.18  # inches: the legend fits the figure
+    assert figure.get_figheight() >= entries
+
+
+def test_controls_are_grey_and_hollow(tmp_path: Path) -> None:
+    [table] = tables(
+        tmp_path, record(), record(method="control_x", block="control"), record(method="c2")
+    )
+    look = looks([table])["control", "control_x"]
+    assert not look.filled
+    assert float(look.colour) < 0.7
+    assert looks([table])["method", "alpha"].filled
+
+
+def test_file_names_are_harmless(tmp_path: Path) -> None:
+    found = tables(tmp_path, record(copy_name="../../La 2018, h5/crop", budget="a b"))
+    names = [name for name, _ in figure_files(found)[found[0].key.id].values()]
+    assert names == [
+        f"la-2018-h5-crop-a-b-{found[0].key.id}-{kind}.svg" for kind in ("shots", "seconds")
+    ]

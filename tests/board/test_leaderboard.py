@@ -1,0 +1,182 @@
+"""The page as a person reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.board import build
+from bench.record.schema import Record
+from tests.board.factory import machine, record, save
+
+
+def page(results: Path, *records: Record) -> str:
+    save(results, *records)
+    build(results, leaderboard=results / "leaderboard.md")
+    return (results / "leaderboard.md").read_text(encoding="utf-8")
+
+
+def table_after(text: str, title: str) -> list[list[str]]:
+    """The cells of the first Markdown table after a line, without header and rule."""
+    lines = text.split(f"{title}\n", 1)[1].split("\n")
+    start = next(number for number, line in enumerate(lines) if line.startswith("| "))
+    rows = []
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").replace("\\|", "¦").split("|")])
+    return rows
+
+
+def test_no_records(tmp_path: Path) -> None:
+    text = page(tmp_path)
+    assert "There are no records yet." in text
+    assert "python -m bench run method=" in text
+    assert not (tmp_path / "figures").exists()
+
+
+def test_opening_and_facts(tmp_path: Path) -> None:
+    text = page(
+        tmp_path,
+        *(record([[0.8], [0.6]], draw=str(d), copy_name="toy, 2 of 9 cases") for d in range(2)),
+        record([[0.8], [0.6]], shots="5", copy_name="toy, 2 of 9 cases"),
+        record(method="beta", shots="5", reason="crash", copy_name="toy, 2 of 9 cases"),
+    )
+    assert "`python -m bench board`" in text
+    assert "Protocol version 1. 4 records: 3 done, 1 failed or incomplete." in text
+    assert "toy, 2 of 9 cases · backbone nano · budget cpu-2min · val=none" in text
+    assert "fingerprint ffffffffffff, split ours (eeeeeeeeeeee), classes: organ" in text
+    assert "Budget: cpu-2min: 120 s of pre-training and adaptation, 8 probes" in text
+    assert "Test patients: 2; draws (shots → draws): 1 → 0, 1; 5 → 0" in text
+    assert "Machine aaaa1111: cpu; Some CPU, 2 cores, 2 threads, 16 GB; Linux 6" in text
+
+
+def test_cells_by_hand(tmp_path: Path) -> None:
+    """alpha: patients 0.8 and 0.6, t with one degree of freedom 12.706, error 0.1: past the scale.
+    beta: draws 0.5 and 0.5, patients alike: an interval of no width."""
+    text = page(
+        tmp_path,
+        record([[0.8], [0.6]]),
+        record([[0.5], [0.5]], method="beta"),
+        record([[0.5], [0.5]], method="beta", shots="5"),
+        record([[0.5], [0.5]], method="beta", shots="5", draw="1"),
+        record([[0.4], [0.4]], shots="5"),
+    )
+    assert table_after(text, "### Dice") == [
+        ["beta", "50.0 \\[50.0, 50.0\\]", "50.0 \\[50.0, 50.0\\]"],
+        ["alpha", "**70.0 \\[0.0, 100.0\\]**", "— (1 of 2 missing)"],
+    ]
+
+
+def test_bold_is_for_the_best_and_those_that_reach_it(tmp_path: Path) -> None:
+    near = [[0.90], [0.70], [0.80]]
+    text = page(
+        tmp_path,
+        record([[0.84], [0.85], [0.86]], method="best"),
+        record(near, method="near"),
+        record([[0.30], [0.31], [0.32]], method="far"),
+        record([[0.99], [0.99], [0.99]], method="cheat", block="oracle"),
+        record([[0.98], [0.98], [0.98]], method="control_x", block="control"),
+    )
+    bold = {row[0]: row[1].startswith("**") for row in table_after(text, "### Dice")}
+    assert bold == {"best": True, "near": True, "far": False}
+    assert table_after(text, "Controls")[0][0] == "control_x"
+    assert "**" not in table_after(text, "Controls")[0][1]
+    oracle = table_after(text, "Oracle-prompted: the prompt is made from the test label")
+    assert [row[0] for row in oracle] == ["cheat"]
+    assert "**" not in oracle[0][1]
+
+
+def test_the_only_complete_row_is_not_bold(tmp_path: Path) -> None:
+    text = page(tmp_path, record([[0.8], [0.7]]), record(method="beta", reason="crash"))
+    assert "**" not in table_after(text, "### Dice")[0][1]
+
+
+def test_epochs_and_costs(tmp_path: Path) -> None:
+    text = page(
+        tmp_path,
+        *(record(draw=str(d), censored=20.0, pretraining_seconds=30.5) for d in range(3)),
+        *(record(method="quick", draw=str(d), converged=3.0 + d) for d in range(3)),
+        record(method="split", on=machine("bbbb2222", device="gpu"), seconds=7),
+        record(method="split", draw="1", seconds=70),
+    )
+    epochs = dict(table_after(text, "### Epochs to convergence"))
+    assert epochs == {"alpha": "&gt;20.0", "quick": "4.0", "split": "— (1 of 3 missing)"}
+    slow = table_after(
+        text, "### Cost on machine aaaa1111: cpu; Some CPU, 2 cores, 2 threads, 16 GB; Linux 6"
+    )
+    assert slow[0] == [
+        *("alpha", "1", "3", "30.5", "100.0", "130.5", "40.0", "25.0", "120.0", "512 MiB", "—"),
+        *("2.06 M", "2.06 M"),
+    ]
+    assert slow[2][:6] == ["split", "1", "1 (of 3 draws)", "0.0", "70.0", "70.0"]
+    fast = table_after(
+        text, "### Cost on machine bbbb2222: gpu; Some CPU, 2 cores, 2 threads, 16 GB; Linux 6"
+    )
+    assert [row[0] for row in fast] == ["split"]
+    assert "part of a difference in Dice may be the machine's" in text
+
+
+def test_empty_masks_are_counted(tmp_path: Path) -> None:
+    text = page(tmp_path, record([[0.9], ["both"], ["missed"], ["false_positive"]]))
+    assert table_after(text, "### Empty masks") == [["alpha", "1", "1", "1", "1", "0.1"]]
+
+
+def test_nothing_to_score(tmp_path: Path) -> None:
+    text = page(tmp_path, record([["both"], ["both"]]))
+    assert table_after(text, "### Dice") == [["alpha", "— (nothing to score)"]]
+
+
+def test_failed_units_with_reasons(tmp_path: Path) -> None:
+    failed = record(method="beta", shots="5", draw="2", reason="CUDA out of memory" + "!" * 300)
+    text = page(tmp_path, record(), failed)
+    [row] = table_after(text, "## Failed units")
+    assert row[:5] == ["1", "beta", "5", "2", "0"]
+    assert row[5].startswith("CUDA out of memory!")
+    assert row[5].endswith("…")
+    assert len(row[5]) == 160
+    assert row[6] == failed.key
+
+
+def test_a_failure_in_two_sections_is_listed_once(tmp_path: Path) -> None:
+    text = page(
+        tmp_path,
+        record(backbone="nano"),
+        record(backbone="base"),
+        record(method="unet", backbone="none", reason="crash"),
+    )
+    assert [row[:2] for row in table_after(text, "## Failed units")] == [["1, 2", "unet"]]
+    assert "3 records: 2 done, 1 failed or incomplete." in text
+
+
+def test_versions_are_named_and_apart(tmp_path: Path) -> None:
+    text = page(tmp_path, record(), record(protocol=2))
+    assert "Protocol versions 1, 2 (never in one table)." in text
+    assert text.count("### Dice") == 2
+
+
+def test_foreign_text_cannot_break_out(tmp_path: Path) -> None:
+    nasty = 'x|y<script>alert(1)</script>\n\n# H \x1b[31mred `c` [l](u) "q" ](z)'
+    text = page(
+        tmp_path,
+        record(overrides={"note": nasty}, title=nasty, copy_name=nasty, classes=(nasty,)),
+        record(method="beta", reason=nasty, copy_name=nasty, classes=(nasty,)),
+    )
+    assert "<script" not in text
+    assert "\x1b" not in text
+    assert not [line for line in text.split("\n") if line.startswith("# H")]
+    [row] = table_after(text, "### Dice")[:1]
+    assert len(row) == 2
+    assert "x¦y&lt;script&gt;" in row[0]
+    # the contents' link ends where it should
+    [entry] = [line for line in text.split("\n") if line.startswith("1. [")]
+    assert entry.count("](") == entry.count("\\](") + 1
+
+
+def test_figures_are_linked_from_where_the_page_is(tmp_path: Path) -> None:
+    results = tmp_path / "some results"
+    save(results, record())
+    build(results, leaderboard=tmp_path / "leaderboard.md")
+    text = (tmp_path / "leaderboard.md").read_text()
+    links = [part.split(")")[0] for part in text.split("![")[1:] for part in [part.split("](")[1]]]
+    assert len(links) == 2
+    assert all((tmp_path / link.replace("%20", " ")).is_file() for link in links)
