@@ -1,0 +1,192 @@
+"""Cards: what is understood, and one line for each thing that is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.cards import DatasetCard, MethodCard, parse_card, read_yaml
+from bench.errors import RequestError
+
+FILE = Path("methods/mine/card.yaml")
+METHOD: dict[str, Any] = {"title": "Mine", "summary": "Does it.", "entry": "method:Mine"}
+DATASET: dict[str, Any] = {
+    "title": "Toy",
+    "summary": "Small.",
+    "entry": "dataset:Toy",
+    "modality": "MR",
+    "classes": ["gland"],
+    "licence": "CC0",
+    "citation": "nobody",
+    "official": "files",
+    "layouts": {"files": ""},
+}
+
+
+def problem(raw: dict[str, Any], card: type = MethodCard) -> str:
+    with pytest.raises(RequestError) as caught:
+        parse_card(FILE, raw, card)
+    text = str(caught.value)
+    assert text.startswith(f"{FILE}: ")
+    assert "\n" not in text
+    return text.removeprefix(f"{FILE}: ")
+
+
+def test_the_least_a_method_says() -> None:
+    card = parse_card(FILE, METHOD, MethodCard)
+    assert (card.title, card.entry, card.block, card.options) == (
+        "Mine",
+        "method:Mine",
+        "method",
+        {},
+    )
+    assert (card.needs, card.pretrain, card.needs_test_label, card.repeatable) == (
+        [],
+        None,
+        False,
+        True,
+    )
+
+
+def test_the_least_a_dataset_says() -> None:
+    card = parse_card(FILE, DATASET, DatasetCard)
+    assert (card.classes, card.split, card.files, card.spacing) == (
+        ["gland"],
+        "split.json",
+        [],
+        None,
+    )
+    assert parse_card(FILE, {**DATASET, "classes": None}, DatasetCard).classes is None
+
+
+def test_an_option_may_be_its_default_alone() -> None:
+    options = {
+        "lr": 0.001,
+        "steps": 5,
+        "flip": True,
+        "name": "auto",
+        "sizes": [1, 2],
+        "root": None,
+        "mode": {"default": "a", "choices": ["a", "b"], "help": "which"},
+    }
+    card = parse_card(FILE, {**METHOD, "options": options}, MethodCard)
+    assert card.defaults == {
+        "lr": 0.001,
+        "steps": 5,
+        "flip": True,
+        "name": "auto",
+        "sizes": [1, 2],
+        "root": None,
+        "mode": "a",
+    }
+    assert {name: type(value) for name, value in card.defaults.items() if name != "root"} == {
+        "lr": float,
+        "steps": int,
+        "flip": bool,
+        "name": str,
+        "sizes": list,
+        "mode": str,
+    }
+    assert card.options["mode"].choices == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"titel": "x"}, "titel: unknown key; did you mean title"),
+        ({"qqqq": "x"}, "qqqq: unknown key"),
+        ({"title": ""}, "title: String should have at least 1 character"),
+        ({"title": 3}, "title: Input should be a valid string"),
+        ({"block": "baseline"}, "block: Input should be 'method', 'control' or 'oracle'"),
+        ({"entry": "method.Mine"}, "entry: String should match pattern"),
+        ({"entry": "../evil:Mine"}, "entry: String should match pattern"),
+        ({"backbones": ["sam3"]}, "backbones.0: Input should be 'sam', 'sam2' or 'dino'"),
+        ({"needs": "cv2"}, "needs: Input should be a valid list"),
+        ({"options": [1]}, "options: Input should be a valid dictionary"),
+        ({"options": {"lr": {"defualt": 1}}}, "options.lr.default: this key is missing"),
+        (
+            {"options": {"lr": {"default": 1, "hlep": "x"}}},
+            "options.lr.hlep: unknown key; did you mean help?",
+        ),
+        ({"pretrain": {"shar": 0.5}}, "pretrain.shar: unknown key; did you mean share?"),
+        ({"pretrain": {"share": 1.0}}, "pretrain.share: Input should be less than 1"),
+        (
+            {"pretrain": {"options": ["lr"]}, "options": {"rate": 1}},
+            "pretrain.options names no option: lr",
+        ),
+        (
+            {"options": {"mode": {"default": "c", "choices": ["a", "b"]}}},
+            "options.mode: the default 'c' is not among the choices",
+        ),
+        (
+            {"options": {"lr": "1e-3"}},
+            "options.lr.default: YAML reads 1e-3 as text; write a point and a sign, as in 1.0e-3",
+        ),
+    ],
+)
+def test_a_wrong_method_card_names_the_key(change: dict[str, Any], expected: str) -> None:
+    assert problem({**METHOD, **change}).startswith(expected)
+
+
+@pytest.mark.parametrize("key", ["title", "summary", "entry"])
+def test_a_missing_key_is_named(key: str) -> None:
+    raw = {name: value for name, value in METHOD.items() if name != key}
+    assert problem(raw) == f"{key}: this key is missing"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"modalty": "CT"}, "modalty: unknown key; did you mean modality?"),
+        ({"classes": "gland"}, "classes: Input should be a valid list"),
+        ({"spacing": [1.0, 1.0]}, "spacing"),
+        ({"files": [{"url": "u"}]}, "files.0.name: this key is missing"),
+        (
+            {"files": [{"url": "u", "name": "n", "sha265": "x"}]},
+            "files.0.sha265: unknown key; did you mean sha256?",
+        ),
+    ],
+)
+def test_a_wrong_dataset_card_names_the_key(change: dict[str, Any], expected: str) -> None:
+    assert problem({**DATASET, **change}, DatasetCard).startswith(expected)
+
+
+def test_numbers_as_a_card_should_write_them(tmp_path: Path) -> None:
+    """What the message advises is what YAML understands."""
+    file = tmp_path / "card.yaml"
+    file.write_text("options:\n  lr: 1.0e-3\n  decay: 0.0001\n")
+    assert read_yaml(file)["options"] == {"lr": 0.001, "decay": 0.0001}
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"title: [unclosed", "not readable as YAML: while parsing a flow sequence"),
+        (b"title: \xff\xfe", "not readable as YAML: 'utf-8' codec can't decode"),
+        (b"- a\n- b\n", "a card is a mapping of keys to values"),
+        (b"", "a card is a mapping of keys to values"),
+        (
+            b"title: !!python/object/apply:os.system ['true']",
+            "not readable as YAML: could not determine a constructor",
+        ),
+    ],
+)
+def test_an_unreadable_card_is_named(tmp_path: Path, content: bytes, expected: str) -> None:
+    file = tmp_path / "card.yaml"
+    file.write_bytes(content)
+    with pytest.raises(RequestError) as caught:
+        read_yaml(file)
+    assert str(caught.value).startswith(f"{file}: {expected}")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_absent_card_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "card.yaml"
+    with pytest.raises(RequestError) as caught:
+        read_yaml(file)
+    assert str(caught.value) == f"{file}: there is no card here; every entry needs one"
+    file.mkdir()
+    with pytest.raises(RequestError, match=r"not readable as YAML: .*Is a directory"):
+        read_yaml(file)
