@@ -18,9 +18,9 @@ from matplotlib.lines import Line2D
 from bench.board.interval import Interval
 from bench.board.style import Look
 from bench.board.tables import Row
-from bench.board.text import shorten
+from bench.board.text import shorten_middle
 
-LEGEND_WIDTH = 34
+LEGEND_WIDTH = 36
 LEFT, BOTTOM, GAP, LINE_HEIGHT, LEGEND_LINE, LETTER = 0.7, 0.6, 0.35, 0.19, 0.18, 0.068
 """Inches: margins, gap between panels, a heading line, a legend entry, a letter of the legend."""
 
@@ -101,8 +101,12 @@ class Canvas:
         if lines:
             places, low, high = zip(*lines, strict=True)
             axes.vlines(places, low, high, colors=colours, linewidth=0.9, alpha=0.7, zorder=1.8)
-        bottom, top = axes.get_ylim()
-        axes.set_ylim(max(bottom, -2), min(top, 102))
+
+    def limit(self) -> None:
+        """After all is drawn (panels of a line share their axes): no room beyond 0 and 100."""
+        for line in self.panels:
+            bottom, top = line[0].get_ylim()
+            line[0].set_ylim(max(bottom, -2), min(top, 102))
 
     def legend(self, looks: Sequence[Look]) -> None:
         self.figure.legend(
@@ -116,7 +120,7 @@ class Canvas:
 
 def _legend_text(row: Row) -> str:
     """A label that begins with an underscore would be left out by matplotlib."""
-    text = shorten(row.label, LEGEND_WIDTH)
+    text = shorten_middle(row.label, LEGEND_WIDTH)
     text = f" {text}" if text.startswith("_") else text
     return text if row.variant.block == "method" else f"{text} ({row.variant.block})"
 

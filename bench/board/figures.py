@@ -65,6 +65,7 @@ def shots_figure(table: Table, style: Looks) -> Figure:
     axes.set_xlim(-0.5, len(table.columns) - 0.5)
     axes.set_ylabel("Dice, %")
     axes.set_xlabel("labelled patients (s: slices, %: of the training patients)")
+    canvas.limit()
     canvas.legend([_look(style, row) for row in rows])
     return canvas.figure
 
@@ -88,6 +89,7 @@ def seconds_figure(table: Table, style: Looks) -> Figure:
     )
     for line, machine in zip(canvas.panels, table.machines, strict=True):
         ranked: list[float] = []
+        seen = [0.0]
         for axes, column in zip(line, table.columns, strict=True):
             marks = []
             for row in rows:
@@ -99,13 +101,15 @@ def seconds_figure(table: Table, style: Looks) -> Figure:
                 mean = cell.dice if len(here) == len(cell.units) else None
                 middle = float(np.median([x for x, _ in points]))
                 marks.append(Mark(_look(style, row), points, [(middle, mean)]))
+                seen += [x for x, _ in points]
                 if row.variant.block == "method":
                     ranked += [x for x, _ in points if x > 0]
             canvas.draw(axes, marks)
             axes.set_title(f"{_tick(column)} shot", loc="left")
         line[0].set_ylabel(f"Dice, %   (machine {plain(machine.fingerprint[:8])})")
-        _scale_seconds(line[0], ranked)
+        _scale_seconds(line[0], ranked, max(seen))
     canvas.panels[-1, across // 2].set_xlabel("device seconds of pre-training and adaptation")
+    canvas.limit()
     canvas.legend([_look(style, row) for row in rows])
     return canvas.figure
 
@@ -142,16 +146,19 @@ def _place(table: Table) -> list[str]:
     return textwrap.wrap(place, TITLE_WIDTH)[:3]
 
 
-def _scale_seconds(axes: Axes, seen: Sequence[float]) -> None:
-    """Logarithmic where the ranked methods differ widely, with a linear piece for zero."""
-    if seen and max(seen) > 20 * min(seen):
-        floor = 10.0 ** np.floor(np.log10(min(seen)))
+def _scale_seconds(axes: Axes, ranked: Sequence[float], last: float) -> None:
+    """Logarithmic where the ranked methods differ widely, with a linear piece for zero.
+
+    last: the longest time of any row; the axis reaches past it.
+    """
+    if ranked and max(ranked) > 20 * min(ranked):
+        floor = 10.0 ** np.floor(np.log10(min(ranked)))
         axes.set_xscale("symlog", linthresh=floor, linscale=0.4)
-        axes.set_xlim(left=-0.15 * floor)
+        axes.set_xlim(-0.15 * floor, 1.6 * last)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     else:
-        _, right = axes.get_xlim()
-        axes.set_xlim(-0.03 * right, right)
+        right = 1.08 * last or 1.0
+        axes.set_xlim(-0.04 * right, right)
 
 
 def _svg(figure: Figure) -> str:

@@ -25,6 +25,15 @@ def shorten(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
+def shorten_middle(text: str, limit: int) -> str:
+    """The same for names that differ at their ends: the middle is cut."""
+    text = plain(text)
+    if len(text) <= limit:
+        return text
+    tail = (limit - 1) // 2
+    return f"{text[: limit - 1 - tail].rstrip()}…{text[len(text) - tail :].lstrip()}"
+
+
 def markdown(text: str) -> str:
     """Plain text that a Markdown table cell shows as it is; `a_b` needs no escape, `_a_` does."""
     escaped = MARKDOWN.sub(lambda found: "\\" + found.group(), plain(text))

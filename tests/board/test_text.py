@@ -12,6 +12,7 @@ from bench.board.text import (
     plain,
     points,
     shorten,
+    shorten_middle,
     slug,
     value_text,
 )
@@ -53,6 +54,8 @@ def test_markdown(given: str, shown: str) -> None:
 def test_shorten_and_slug() -> None:
     assert shorten("abcdef", 6) == "abcdef"
     assert shorten("abcdefg", 6) == "abcde…"
+    assert shorten_middle("abcdefghij", 10) == "abcdefghij"
+    assert shorten_middle("abcdefghijk", 10) == "abcde…hijk"
     assert slug("La 2018, h5 crop / ../x") == "la-2018-h5-crop-x"
     assert slug("名前") == "unnamed"
     assert len(slug("x" * 100)) == 40
