@@ -65,7 +65,7 @@ def bench(cache: Path) -> Bench:
     """`bench("run", "method=unet", ...)`: the command line in a process of its own, on the CPU."""
 
     def call(*words: str, cwd: Path = ROOT, timeout: float = 300) -> Outcome:
-        extra = [f"data.cache={cache}"] if words[0] in ("run", "prepare", "demo", "doctor") else []
+        extra = [f"data.cache={cache}"] if words[0] in ("run", "prepare", "demo", "doctor", "check") else []
         done = subprocess.run(
             [sys.executable, "-m", "bench", *words, *extra],
             cwd=cwd,

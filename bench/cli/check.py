@@ -31,8 +31,10 @@ VOLUMES = 5
 def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
     for word in arguments:
         key = word.partition("=")[0]
-        if key.split(".")[0] not in ("method", "backbone", "device"):
-            raise RequestError(f"{word!r}: check takes method=, method.OPTION=, backbone=, device=")
+        if key.split(".")[0] not in ("method", "backbone", "device") and key != "data.cache":
+            raise RequestError(
+                f"{word!r}: check takes method=, method.OPTION=, backbone=, device=, data.cache="
+            )
     registry = discover(include)
     demand = compose_demand(arguments, registry, gpu=False)
     device = resolve_device("cpu" if demand.device == "auto" else demand.device)

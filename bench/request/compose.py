@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+from bench.data.splits.shots import parse_shots
 from bench.errors import RequestError, unknown
 from bench.record.schema import BudgetSpec
 from bench.registry import Found, Registry, check_option

@@ -123,8 +123,10 @@ def test_a_wrong_request_is_one_line(
 ) -> None:
     done = bench("run", *words, f"results={tmp_path}" if "results" not in words else "seed=0")
     assert done.code == 2
-    assert message in done.err
-    assert len(done.err.strip().splitlines()) == 1
+    *before, line = done.err.strip().splitlines()
+    assert line.startswith("sambench: ")
+    assert message in line
+    assert all(note.startswith("converting") for note in before)
     assert not list(tmp_path.rglob("*.json"))
 
 

@@ -14,7 +14,7 @@ class Method:
         self.value = 0
 
     def adapt(self, task, clock):
-        os.environ["SAMBENCH_TRACE"] = str(os.getpid() + len(os.environ))
+        os.environ["SAMBENCH_TRACE"] = "left behind"
         self.value = 1
         yield Progress(steps=0)
 
