@@ -52,20 +52,21 @@ def check_keys(parsed: Mapping[str, Sequence[str]]) -> None:
         if key == "data":
             names = ", ".join(f"data.{name}" for name in read_conf("config")["data"])
             raise RequestError(f"say which of {names}")
-        if dot and head not in CARDED and tail not in _keys_below(head, parsed):
-            below = [f"{head}.{name}" for name in _keys_below(head, parsed)]
-            raise unknown("option", key, below or (*SWEPT, *SINGLE))
+        if head == "data" and tail not in read_conf("config")["data"]:
+            raise unknown("option of data", tail, read_conf("config")["data"])
+        if dot and head in ("budget", "backbone", "executor"):
+            _check_below(head, tail, parsed)
+        elif dot and head not in (*CARDED, "data"):
+            raise unknown("option", key, (*SWEPT, *SINGLE))
 
 
-def _keys_below(head: str, parsed: Mapping[str, Sequence[str]]) -> list[str]:
-    """What may follow the dot: the keys of the chosen file, but not its name."""
-    if head == "data":
-        return list(read_conf("config")["data"])
-    if head not in ("budget", "backbone", "executor"):
-        return []
-    chosen = parsed.get(head, [default_of(head)])[0]
-    check_name(head, chosen)
-    return [name for name in read_conf(f"{head}/{chosen}") if name != "name"]
+def _check_below(group: str, key: str, parsed: Mapping[str, Sequence[str]]) -> None:
+    """What follows the dot is a key of the chosen file, but not its name."""
+    chosen = parsed.get(group, [default_of(group)])[0]
+    check_name(group, chosen)
+    keys = [name for name in read_conf(f"{group}/{chosen}") if name != "name"]
+    if key not in keys:
+        raise unknown(f"option of {group} {chosen}", key, keys)
 
 
 def check_options(

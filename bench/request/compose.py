@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,6 +32,15 @@ from bench.request.grammar import parse
 
 GPU_DEFAULTS = {"budget": "1gpu-15min", "backbone": "base"}
 VAL = ("none", "oracle")
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One configuration of one group, and the override words that changed it."""
+
+    name: str
+    words: tuple[str, ...]
+    values: Mapping[str, Any]
 
 
 def _names(given: list[str], entries: Iterable[str]) -> list[str]:
@@ -85,25 +95,40 @@ def compose_demand(words: Sequence[str], registry: Registry, *, gpu: bool) -> De
         for name in names:
             check_name(group, name)
 
-    choices: list[Choice] = []
+    asked = {
+        "method": [found.name for found in methods],
+        "dataset": [found.name for found in datasets],
+        **groups,
+    }
+    parts, config = _composed_parts(parsed, asked, registry)
+    choices = tuple(
+        _choice(registry, *chosen)
+        for chosen in itertools.product(*(parts[group] for group in asked))
+    )
+    return _demand(parsed, choices, config)
+
+
+def _composed_parts(
+    parsed: Mapping[str, list[str]], asked: Mapping[str, Sequence[str]], registry: Registry
+) -> tuple[dict[str, list[_Part]], dict[str, Any]]:
+    """For each group, one part a name and combination of its dotted overrides; and the whole of
+    the last composition. Groups do not see each other, so that one composition can take the next
+    part of each: as many as the longest group has, not as many as there are combinations."""
+    todo = {
+        group: [(name, tuple(words)) for name in names for words in _variants(parsed, group)]
+        for group, names in asked.items()
+    }
+    parts: dict[str, list[_Part]] = {group: [] for group in asked}
     with _composer(registry) as composed:
-        rest = _rest(parsed)
-        for method, dataset, budget, backbone in itertools.product(
-            methods, datasets, groups["budget"], groups["backbone"]
-        ):
-            fixed = [
-                f"method={method.name}",
-                f"dataset={dataset.name}",
-                f"budget={budget}",
-                f"backbone={backbone}",
-            ]
-            for dotted in itertools.product(
-                *(_variants(parsed, group) for group in ("method", "dataset", "budget", "backbone"))
-            ):
-                config = composed([*fixed, *itertools.chain(*dotted), *rest])
-                changes = {"budget": dotted[2], "backbone": dotted[3]}
-                choices.append(_choice(config, method, dataset, changes))
-    return _demand(parsed, tuple(choices), config)
+        for place in range(max(map(len, todo.values()))):
+            now = {group: items[min(place, len(items) - 1)] for group, items in todo.items()}
+            chosen = [f"{group}={name}" for group, (name, _) in now.items()]
+            dotted = [word for _, words in now.values() for word in words]
+            config = composed([*chosen, *dotted, *_rest(parsed)])
+            for group, (name, words) in now.items():
+                if place < len(todo[group]):
+                    parts[group].append(_Part(name, words, config[group] or {}))
+    return parts, config
 
 
 def compose_data(
@@ -179,31 +204,27 @@ def _composer(registry: Registry) -> Iterator[Callable[[Sequence[str]], dict[str
 
 
 def _choice(
-    config: Mapping[str, Any],
-    method: Found,
-    dataset: Found,
-    changes: Mapping[str, Sequence[str]],
+    registry: Registry, method: _Part, dataset: _Part, budget: _Part, backbone: _Part
 ) -> Choice:
-    options = {k: check_option(method, k, v) for k, v in (config["method"] or {}).items()}
-    dataset_options = {k: check_option(dataset, k, v) for k, v in (config["dataset"] or {}).items()}
-    assert method.card is not None
-    overrides = {k: v for k, v in options.items() if v != method.card.defaults[k]}
-    check_budget(config["budget"])
+    found, card = registry.method(method.name)
+    options = {k: check_option(found, k, v) for k, v in method.values.items()}
+    of_data, _ = registry.dataset(dataset.name)
+    check_budget(budget.values)
     return Choice(
         method=method.name,
         options=options,
-        overrides=overrides,
+        overrides={k: v for k, v in options.items() if v != card.defaults[k]},
         dataset=dataset.name,
-        dataset_options=dataset_options,
-        budget=BudgetSpec(**_renamed(config["budget"], changes["budget"])),
-        backbone=_renamed(config["backbone"], changes["backbone"]),
+        dataset_options={k: check_option(of_data, k, v) for k, v in dataset.values.items()},
+        budget=BudgetSpec(**_renamed(budget)),
+        backbone=_renamed(backbone),
     )
 
 
-def _renamed(group: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
+def _renamed(part: _Part) -> dict[str, Any]:
     """A changed budget or backbone is not the named one: its name says what was changed."""
-    changes = sorted(word.partition(".")[2] for word in words)
-    return {**group, "name": "+".join([group["name"], *changes])}
+    changes = sorted(word.partition(".")[2] for word in part.words)
+    return {**part.values, "name": "+".join([part.name, *changes])}
 
 
 def _demand(
@@ -218,6 +239,7 @@ def _demand(
     for val in vals:
         if val not in VAL:
             raise unknown("value for val", val, VAL)
+    shots = parsed.get("shots", [str(shot) for shot in config["shots"]])
     if config["results"] is None:
         raise RequestError("results=null: say a folder; for example results=results")
     try:
@@ -226,7 +248,7 @@ def _demand(
         raise RequestError(f"seed={','.join(parsed['seed'])}: seeds are whole numbers") from None
     return Demand(
         choices=choices,
-        shots=tuple(dict.fromkeys(parsed.get("shots", map(str, config["shots"])))),
+        shots=tuple(dict.fromkeys(str(parse_shots(text)) for text in shots)),
         draws=tuple(dict.fromkeys(parsed["draw"])) if "draw" in parsed else None,
         seeds=tuple(dict.fromkeys(seeds)),
         vals=tuple(dict.fromkeys(vals)),
