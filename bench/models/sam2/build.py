@@ -29,6 +29,7 @@ def make_sam2(card: Sam2Card, *, image_size: int | None = None) -> SAM2VideoPred
     A SAM2VideoPredictor is a SAM2Base (`forward_image`, `track_step`, ...) that can also propagate
     through a video.
     """
+    from hydra.errors import InstantiationException
     from hydra.utils import instantiate
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -45,13 +46,15 @@ def make_sam2(card: Sam2Card, *, image_size: int | None = None) -> SAM2VideoPred
         "image_size": size,
         "memory_attention": {"layer": {"self_attention": grid, "cross_attention": grid}},
     }
-    config = model_config(card.architecture.config)
     try:
-        config = OmegaConf.merge(config, card.architecture.changes, ours)
-    except OmegaConfBaseException as error:
-        line = str(error).strip().splitlines()[0]
-        raise RequestError(f"{card.family} {card.name}: its card's changes: {line}") from error
-    return cast("SAM2VideoPredictor", instantiate(config, _recursive_=True))
+        base = model_config(card.architecture.config)
+        config = OmegaConf.merge(base, card.architecture.changes, ours)
+        return cast("SAM2VideoPredictor", instantiate(config, _recursive_=True))
+    except (OmegaConfBaseException, InstantiationException) as error:
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise RequestError(
+            f"{card.family} {card.name}: sam2 cannot be built from its card: {reason}"
+        ) from error
 
 
 def build_sam2(
