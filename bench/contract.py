@@ -53,6 +53,7 @@ class Setting:
     """What stays true of an adapted method for good: enough to rebuild it for new images.
 
     backbone  family ("sam", "sam2", "dino") -> checkpoint name, as the request resolved it
+    cache     where checkpoints and embeddings lie; None: the user's own cache folder
     """
 
     classes: tuple[str, ...]
@@ -60,6 +61,7 @@ class Setting:
     device: str
     seed: int
     backbone: Mapping[str, str] = field(default_factory=dict)
+    cache: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from bench.cards import MethodCard
@@ -48,11 +49,13 @@ def make_plan(
     *,
     device: str,
     include: Sequence[Path] = (),
+    weights: Mapping[tuple[str, str], str] = MappingProxyType({}),
 ) -> Plan:
-    """`ready`: the prepared copy for each `choice_key` of the demand's choices."""
+    """`ready`: the prepared copy for each `choice_key` of the demand's choices; `weights`: the hash
+    of each (family, checkpoint) that a method takes."""
     groups: dict[str, list[Unit]] = {"todo": [], "done": [], "failed": []}
     seen: set[str] = set()
-    for unit in _units(demand, registry, ready, device=device, include=include):
+    for unit in _units(demand, registry, ready, device, include, weights):
         if unit.key in seen:
             continue
         seen.add(unit.key)
@@ -71,9 +74,9 @@ def _units(
     demand: Demand,
     registry: Registry,
     ready: Mapping[str, Ready],
-    *,
     device: str,
     include: Sequence[Path],
+    weights: Mapping[tuple[str, str], str],
 ) -> list[Unit]:
     draws = demand.draws or tuple(str(number) for number in range(DEFAULT_DRAWS))
     drawn: dict[tuple[str, str, str], Drawn] = {}
@@ -101,6 +104,7 @@ def _units(
                                 demand=demand,
                                 device=device,
                                 include=include,
+                                weights=weights,
                             )
                         )
     return units
@@ -135,6 +139,7 @@ def _unit(
     demand: Demand,
     device: str,
     include: Sequence[Path],
+    weights: Mapping[tuple[str, str], str],
 ) -> Unit:
     content = {
         "protocol": VERSION,
@@ -149,7 +154,10 @@ def _unit(
         "seed": request.seed,
         "budget": request.budget.model_dump(),
         "backbone": request.backbone,
-        "checkpoints": request.checkpoints,
+        "checkpoints": {
+            family: [name, weights.get((family, name), "")]
+            for family, name in request.checkpoints.items()
+        },
         "val": request.val,
     }
     pretrain = None
@@ -197,6 +205,7 @@ def _unit(
         include=tuple(str(path.resolve()) for path in include),
         keep=demand.keep,
         device=device,
+        cache=str(demand.data["cache"]) if demand.data["cache"] else None,
         pretrain=pretrain,
         needs_test_label=card.needs_test_label,
     )

@@ -33,7 +33,7 @@ from bench.errors import RequestError
 from bench.executors import make_executor
 from bench.plan import Plan, choice_key, make_plan
 from bench.record.store import read_record, record_path
-from bench.registry import discover
+from bench.registry import Registry, discover
 from bench.request.compose import compose_demand
 from bench.request.demand import Demand
 from bench.unit.spec import Unit
@@ -56,7 +56,8 @@ def run(arguments: Sequence[str], include: tuple[Path, ...], *, command: str) ->
             ready[choice_key(choice)] = make_ready(
                 registry, choice.dataset, choice.dataset_options, demand.data
             )
-    plan = make_plan(demand, registry, ready, device=device, include=include)
+    weights = make_weights(demand, registry)
+    plan = make_plan(demand, registry, ready, device=device, include=include, weights=weights)
     print(headline(demand, plan, device), flush=True)
     if not plan.todo:
         return report(plan)
@@ -70,6 +71,23 @@ def run(arguments: Sequence[str], include: tuple[Path, ...], *, command: str) ->
         print(f"to go on: {command}", flush=True)
         return 130
     return report(plan)
+
+
+def make_weights(demand: Demand, registry: Registry) -> dict[tuple[str, str], str]:
+    """The checkpoints that the chosen methods take, downloaded and checked: their hashes."""
+    needed = {
+        (family, choice.backbone[family])
+        for choice in demand.choices
+        for family in registry.method(choice.method)[1].backbones
+    }
+    if not needed:
+        return {}
+    from bench.models.checkpoints import card_of, checkpoint_file, checkpoint_hash
+
+    cache = demand.data["cache"]
+    for family, name in sorted(needed):
+        checkpoint_file(card_of(family, name), cache)
+    return {pair: checkpoint_hash(card_of(*pair), cache) for pair in needed}
 
 
 def headline(demand: Demand, plan: Plan, device: str) -> str:

@@ -37,6 +37,7 @@ class Unit(Part):
     include: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     device: str = "cpu"
+    cache: str | None = None
     threads: int = 1
     pretrain: PretrainSpec | None = None
     needs_test_label: bool = False

@@ -24,6 +24,7 @@ def make_setting(unit: Unit) -> Setting:
         device=unit.device,
         seed=int.from_bytes(digest[:4], "big") >> 1,
         backbone=request.checkpoints,
+        cache=None if unit.cache is None else Path(unit.cache),
     )
 
 
