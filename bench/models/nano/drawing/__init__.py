@@ -1,0 +1,1 @@
+"""Medical-looking slices with exact labels, drawn from nothing but a seed."""
