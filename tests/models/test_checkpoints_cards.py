@@ -159,3 +159,28 @@ def test_reading_cards_loads_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_table_of_the_documentation_is_that_of_the_cards(
+    project_root: Path, tmp_path: Path
+) -> None:
+    columns = ("family", "name", "title", "size", "input", "licence", "trained on")
+    expected = [
+        f"| {' | '.join(columns)} |",
+        "|" + " --- |" * len(columns),
+        *(f"| {' | '.join(row[c] for c in columns)} |" for row in checkpoint_rows(tmp_path)),
+    ]
+    text = (project_root / "docs/backbones.md").read_text(encoding="utf-8")
+    assert [line for line in text.splitlines() if line.startswith("|")] == expected
+
+
+def test_the_example_of_the_documentation_is_a_card(project_root: Path, shelf: Path) -> None:
+    text = (project_root / "docs/backbones.md").read_text(encoding="utf-8")
+    lines = text.partition("    title:")[2].partition("\n\n")[0].splitlines()
+    example = "\n".join(["title:" + lines[0], *(line[4:] for line in lines[1:])])
+    (shelf / "sam" / "heart.yaml").write_text(
+        example.replace("sha256: ...", "sha256: " + "a" * 64), encoding="utf-8"
+    )
+    card = card_of("sam", "heart")
+    assert card.medical
+    assert make_sam(card, image_size=64).image_encoder.img_size == 64
