@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Literal
 
 from bench.cards import DatasetCard
-from bench.contract import Copy, Dataset
+from bench.contract import Copy
+from bench.data.obtain import find_copy
 from bench.data.places import cache_folder, download_folder, store_folder
 from bench.data.prepare import prepare
 from bench.data.splits import Drawn, SplitBook, book_names, load_book, open_book, resolve
 from bench.data.splits.book import content_hash
 from bench.data.store import Store
 from bench.errors import RequestError
-from bench.fetch import RemoteFile, download, unpack
-from bench.fetch.size import size_text
-from bench.registry import Found, Registry, load, make_options, source_hash
+from bench.registry import Found, Registry, make_options, source_hash
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ def make_ready(
     root = Path(str(given)).expanduser() if given else None
     if root is not None and not root.is_dir():
         raise RequestError(f"{name}: there is no folder {root}; say where your copy is")
-    dataset, copy = _find(found, card, values, root, download_folder(cache, name))
+    dataset, copy = find_copy(found, card, values, root, download_folder(cache, name))
     facts = _facts(dataset, card, name)
     folder = store_folder(cache, facts.name, _copy_key(copy, vars(values)))
     book, expected = _book(found, card, facts.name, copy, folder)
@@ -125,53 +123,6 @@ def _facts(dataset: Any, card: DatasetCard, name: str) -> _Facts:
         classes=tuple(classes),
         modality=own.get("modality", card.modality),
     )
-
-
-def _find(
-    found: Found, card: DatasetCard, values: SimpleNamespace, root: Path | None, downloads: Path
-) -> tuple[Dataset, Copy]:
-    """The copy under the user's root; without one the suite's own download, made if it can be."""
-    dataset: Dataset = load(found)(values, root or downloads)
-    copy = dataset.find()
-    if copy is not None:
-        return dataset, copy
-    if root is not None or not card.files:
-        raise RequestError(how_to_get(found.name, card, root or downloads))
-    for remote in card.files:
-        print(f"{found.name}: downloading {remote.name} ({_size(remote.bytes)})", flush=True)
-        archive = download(
-            RemoteFile(
-                remote.url,
-                bytes=remote.bytes,
-                sha256=remote.sha256,
-                md5=remote.md5,
-                name=remote.name,
-            ),
-            downloads,
-            otherwise=f"or say data.root=DIR if you have {found.name} already",
-        )
-        if remote.unpack:
-            unpack(archive, downloads / archive.name.split(".")[0])
-    dataset = load(found)(values, downloads)
-    copy = dataset.find()
-    if copy is None:
-        raise RequestError(
-            f"{found.name}: nothing known is in {downloads} after the download; "
-            "delete that folder and run `prepare` again"
-        )
-    return dataset, copy
-
-
-def _size(count: int | None) -> str:
-    return "size unknown" if count is None else size_text(count)
-
-
-def how_to_get(name: str, card: DatasetCard, where: Path) -> str:
-    """One line: what was looked for, and what to do."""
-    manual = " ".join(card.manual.split())
-    if card.files:
-        manual = f"leave data.root out to have it downloaded. {manual}"
-    return f"{name}: no copy of it in {where}. {manual or card.homepage}".strip()
 
 
 def _copy_key(copy: Copy, options: Mapping[str, Any]) -> str:

@@ -9,13 +9,13 @@ from typing import Any
 
 HEAD = """# Performance
 
-Made by `make bench` (pytest-benchmark, `tests/perf`). Every figure is a ratio or a time of one run on
-one machine, in which both sides took turns; absolute times of another machine will differ.
+Made by `make bench` (pytest-benchmark, `tests/perf`). Every figure is a ratio or a time of one run
+on one machine, in which both sides took turns; absolute times of another machine will differ.
 
 Machine: {machine}, Python {python}. Date: {date}.
 
-Each row is a benchmark's own measure: *ratio* is the reference's time divided by ours, so more than 1
-means that ours is faster, unless the name says otherwise; `_s` are seconds.
+Each row is a benchmark's own measure: *ratio* is the reference's time divided by ours, so more
+than 1 means that ours is faster, unless the name says otherwise; `_s` are seconds.
 """
 
 
