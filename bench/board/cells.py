@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from statistics import median
 
 import numpy as np
@@ -123,14 +123,10 @@ def _costs(units: Sequence[Unit]) -> tuple[CostCell, ...]:
         CostCell(
             machine=machines[name][0].machine,
             units=tuple(machines[name]),
-            medians={field: _median(machines[name], field) for field in vars(_some(machines))},
+            medians={field.name: _median(machines[name], field.name) for field in fields(Cost)},
         )
         for name in sorted(machines)
     )
-
-
-def _some(machines: dict[str, list[Unit]]) -> Cost:
-    return next(iter(machines.values()))[0].cost
 
 
 def _median(units: Sequence[Unit], field: str) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 
 from bench.board.cells import Cell
 from bench.board.csvtext import line, number
@@ -14,7 +15,7 @@ from bench.board.text import plain
 from bench.board.units import Cost, TableKey, Unit
 
 TABLE = ("table", "dataset", "fingerprint", "split", "backbone", "budget", "val", "protocol")
-COSTS = tuple(Cost.__dataclass_fields__)
+COSTS = tuple(field.name for field in fields(Cost))
 INTERVAL = ("mean", "low", "high", "draw_variance", "patient_variance")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from bench.board.canvas import Canvas, Mark
 from bench.board.describe import weights_text
@@ -159,6 +159,8 @@ def _scale_seconds(axes: Axes, ranked: Sequence[float], last: float) -> None:
     else:
         right = 1.08 * last or 1.0
         axes.set_xlim(-0.04 * right, right)
+        axes.xaxis.set_major_locator(MaxNLocator(4))  # ticks are most of what a panel costs
+    axes.yaxis.set_major_locator(MaxNLocator(5))
 
 
 def _svg(figure: Figure) -> str:

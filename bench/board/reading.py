@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar, cast
 
 import numpy as np
 
@@ -27,8 +28,9 @@ LONG_HEADER = (
 def read_units(results: Path) -> list[Unit]:
     """All records, checked; the order is that of the keys, whatever the files are called."""
     units: dict[str, tuple[Unit, Path]] = {}
+    known: dict[object, object] = {}
     for path in record_files(results):
-        unit = unit_of(read_record(path))
+        unit = unit_of(read_record(path), known)
         if unit.key in units:
             raise RequestError(
                 f"records {units[unit.key][1]} and {path} have the same key {unit.key}; delete one"
@@ -37,12 +39,21 @@ def read_units(results: Path) -> list[Unit]:
     return [units[key][0] for key in sorted(units)]
 
 
-def unit_of(record: Record) -> Unit:
-    table = _table_key(record)
-    variant = _variant(record)
+T = TypeVar("T")
+
+
+def _shared(value: T, known: dict[object, object]) -> T:
+    """The first object that equals `value`: thousands of units name a few tables and machines."""
+    return cast(T, known.setdefault((type(value), value), value))
+
+
+def unit_of(record: Record, known: dict[object, object]) -> Unit:
+    """`known`: what the units before had in common, added to."""
+    table = _shared(_table_key(record), known)
+    variant = _shared(_variant(record), known)
     patients = tuple(sorted({case.patient for case in record.cases}))
     dice, iou = _by_patient(record, patients)
-    known = record.data.spacing != "unknown"
+    measured = record.data.spacing != "unknown"
     return Unit(
         key=record.key,
         table=table,
@@ -54,16 +65,16 @@ def unit_of(record: Record) -> Unit:
         seed=record.request.seed,
         status=record.status,
         problem=_problem(record),
-        machine=record.machine,
+        machine=_shared(record.machine, known),
         cost=_cost(record),
         converged=_epochs(record, "converged"),
         censored=_epochs(record, "censored_at"),
-        patients=patients,
+        patients=_shared(patients, known),
         dice=dice,
         iou=iou,
         empties=_empties(record.cases),
-        false_volume=_false_volume(record.cases, in_millilitres=known),
-        volume_unit="ml" if known else "voxels",
+        false_volume=_false_volume(record.cases, in_millilitres=measured),
+        volume_unit="ml" if measured else "voxels",
         long=_long(record, table, variant),
     )
 

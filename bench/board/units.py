@@ -55,7 +55,7 @@ class Variant:
     source_sha256: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cost:
     """Timings and memory of one unit; None where nothing was measured."""
 
@@ -73,7 +73,7 @@ class Cost:
     total_parameters: int | None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Unit:
     """A record in short.
 
