@@ -14,14 +14,11 @@ from bench.cards import MethodCard
 from bench.data.ready import Ready
 from bench.data.splits import Drawn
 from bench.protocol import DEFAULT_DRAWS, PROBE_PATIENTS, VERSION
-from bench.record.schema import DataFacts, MethodFacts, Request
+from bench.record.schema import NO_BACKBONE, DataFacts, MethodFacts, Request
 from bench.record.store import record_path, status_of
 from bench.registry import Registry, source_hash
 from bench.request.demand import Choice, Demand
 from bench.unit.spec import PretrainSpec, Support, Unit
-
-NO_BACKBONE = "none"
-"""A method that takes no backbone has one record for all of them."""
 
 
 def key_of(content: Mapping[str, Any]) -> str:

@@ -6,8 +6,8 @@ from bench.board.cells import Cell
 from bench.board.interval import Interval
 from bench.board.tables import Row, Table
 from bench.board.text import plain, points
-from bench.board.units import NO_BACKBONE, TableKey
-from bench.record.schema import BudgetSpec, Machine
+from bench.board.units import TableKey
+from bench.record.schema import NO_BACKBONE, BudgetSpec, Machine
 
 
 def budget_text(budget: BudgetSpec) -> str:

@@ -13,9 +13,9 @@ import numpy as np
 
 from bench.board.csvtext import lines, number
 from bench.board.text import plain, value_text
-from bench.board.units import NO_BACKBONE, Cost, TableKey, Unit, Variant
+from bench.board.units import Cost, TableKey, Unit, Variant
 from bench.errors import RequestError
-from bench.record.schema import CaseResult, ClassScore, Record, Request
+from bench.record.schema import NO_BACKBONE, CaseResult, ClassScore, Record, Request
 from bench.record.store import read_record, record_files
 
 LONG_HEADER = (

@@ -15,8 +15,8 @@ from bench.board.order import (
     is_numbered,
     shots_order,
 )
-from bench.board.units import NO_BACKBONE, TableKey, Unit, Variant
-from bench.record.schema import Machine
+from bench.board.units import TableKey, Unit, Variant
+from bench.record.schema import NO_BACKBONE, Machine
 
 
 @dataclass(frozen=True)

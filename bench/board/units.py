@@ -11,9 +11,6 @@ import numpy as np
 from bench.board.text import short_hash
 from bench.record.schema import BudgetSpec, Machine
 
-NO_BACKBONE = "none"
-"""A method without a backbone has one record for all of them, and a row in the tables of each."""
-
 
 @dataclass(frozen=True)
 class TableKey:

@@ -13,8 +13,8 @@ import numpy as np
 from bench.contract import Copy, RawCase, Setting, Source, Volume
 from bench.data.prepare import prepare
 from bench.data.store import Store, open_store
-from bench.plan import NO_BACKBONE, key_of
-from bench.record.schema import BudgetSpec, DataFacts, MethodFacts, Record, Request
+from bench.plan import key_of
+from bench.record.schema import NO_BACKBONE, BudgetSpec, DataFacts, MethodFacts, Record, Request
 from bench.registry import Registry, load, make_options, source_hash
 from bench.unit.life import run_unit
 from bench.unit.spec import PretrainSpec, Support, Unit

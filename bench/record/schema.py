@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION: Literal[1] = 1
 
+NO_BACKBONE = "none"
+"""A method that takes no backbone has one record for all, and a row in the tables of each."""
+
 Seconds = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
 Unit01 = Annotated[float, Field(ge=0, le=1)]
