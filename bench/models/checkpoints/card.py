@@ -10,6 +10,7 @@ from bench.fetch import RemoteFile
 
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(gt=0)]
+Ratio = Annotated[float, Field(gt=0)]
 Triple = tuple[float, float, float]
 
 
@@ -34,8 +35,10 @@ class SamArchitecture(_Frozen):
     global_blocks: tuple[int, ...]
     patch: Count = 16
     window: Count = 14
+    mlp_ratio: Ratio = 4
     embedding: Count = 256
     decoder_mlp: Count = 2048
+    iou_hidden: Count = 256
 
 
 class Sam2Architecture(_Frozen):
@@ -53,6 +56,8 @@ class Dinov2Architecture(_Frozen):
     depth: Count
     heads: Count
     patch: Count
+    mlp_ratio: Ratio = 4
+    layer_scale: bool = True
 
 
 class Dinov3Architecture(_Frozen):

@@ -35,7 +35,8 @@ def _dinov2(card: DinoCard, shape: Dinov2Architecture) -> DinoV2:
         embed_dim=shape.width,
         depth=shape.depth,
         num_heads=shape.heads,
-        init_values=1e-5,
+        mlp_ratio=shape.mlp_ratio,
+        init_values=1e-5 if shape.layer_scale else None,
         num_classes=0,
         dynamic_img_size=True,
     )
