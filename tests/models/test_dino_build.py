@@ -15,7 +15,6 @@ from bench.errors import RequestError
 from bench.models.checkpoints import DinoCard, card_of
 from bench.models.checkpoints.card import Dinov2Architecture, Dinov3Architecture
 from bench.models.dino import build_dino, make_dino
-from bench.models.dino.vit import resize_table
 
 Weights = dict[str, Tensor]
 BY_HAND = {"url": None, "sha256": None, "bytes": None, "shipped": False, "manual": "draw it"}
@@ -182,19 +181,6 @@ def test_a_small_dino_at_its_own_and_at_another_size(tmp_path: Path) -> None:
         image = image_of(side, side)
         assert_same(model.forward_features(image), dinov2(image, weights, heads=3))
     assert sum(parameter.numel() for parameter in model.parameters()) == 2_312_640
-
-
-def test_timms_own_resizing_would_give_other_features() -> None:
-    """Why the table is resized here."""
-    from timm.layers import resample_abs_pos_embed
-
-    table = torch.randn(1, 1 + 37 * 37, 8, generator=torch.Generator().manual_seed(2))
-    ours = resize_table(table, (16, 16))
-    theirs = resample_abs_pos_embed(table, [16, 16])
-    assert ours.shape == theirs.shape == (1, 257, 8)
-    assert (ours - theirs).norm() > 0.5 * ours.norm()
-    assert torch.equal(ours[:, 0], table[:, 0])
-    assert resize_table(table, (37, 37)) is table
 
 
 @pytest.fixture(scope="module")
