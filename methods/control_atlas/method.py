@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from bench.contract import Clock, Progress, Setting, Task, Volume
+from bench.protocol import UNLABELLED
 
 
 def _cell_of(voxels: int, cells: int) -> np.ndarray:
@@ -19,9 +20,21 @@ def _cell_of(voxels: int, cells: int) -> np.ndarray:
     return np.minimum((np.arange(voxels) + 0.5) * cells / voxels, cells - 1).astype(np.intp)
 
 
-def _nearest(target: int, source: int) -> np.ndarray:
-    """For each of `target` cells, the source voxel under its centre. (target,) int"""
-    return np.minimum((np.arange(target) + 0.5) * source / target, source - 1).astype(np.intp)
+def _under(cells: int, voxels: int) -> np.ndarray:
+    """For each cell along an axis, the voxel under its centre. (cells,) int"""
+    return np.minimum((np.arange(cells) + 0.5) * voxels / cells, voxels - 1).astype(np.intp)
+
+
+def _slices_of(cells: int, depth: int, labelled: tuple[int, ...]) -> np.ndarray:
+    """For each cell along the depth, the labelled slice that is nearest to its centre and within
+    the cell (or the slice that the cell lies in); -1 where there is none. (cells,) int"""
+    known = np.array(sorted(labelled), dtype=np.intp)
+    if known.size == 0:
+        return np.full(cells, -1)
+    centres = (np.arange(cells) + 0.5) * depth / cells - 0.5
+    far = np.abs(known - centres[:, None])
+    near = np.where(far.min(axis=1) <= max(0.5, depth / cells / 2), far.argmin(axis=1), -1)
+    return np.where(near >= 0, known[near], -1)
 
 
 class Atlas:
@@ -36,13 +49,12 @@ class Atlas:
         seen = np.zeros(self.grid, dtype=np.float32)
         for volume in task.support:
             assert volume.label is not None
-            index = [_nearest(t, s) for t, s in zip(self.grid, volume.label.shape, strict=True)]
-            # Only slices that somebody labelled vote: a cell takes the nearest of those within it.
-            cells, rows, columns = index
-            known = np.isin(cells, volume.labelled_slices)
-            for z in np.flatnonzero(known):
-                plane = volume.label[cells[z]][np.ix_(rows, columns)]
-                seen[z] += 1
+            depth, height, width = volume.label.shape
+            slices = _slices_of(self.grid[0], depth, volume.labelled_slices)
+            rows, columns = _under(self.grid[1], height), _under(self.grid[2], width)
+            for z in np.flatnonzero(slices >= 0):  # only what somebody labelled votes
+                plane = volume.label[slices[z]][np.ix_(rows, columns)]
+                seen[z] += plane != UNLABELLED
                 for k in range(len(self.share)):
                     self.share[k, z] += plane == k + 1
         self.share /= np.maximum(seen, 1)

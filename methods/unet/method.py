@@ -29,6 +29,11 @@ class UNet:
         self.device = torch.device(setting.device)
         self.size = 0 if options.size == "auto" else int(options.size)
         channels = list(options.channels)
+        self.divisor = 2 ** (len(channels) - 1)
+        if self.size % self.divisor:
+            raise ValueError(
+                f"size={self.size}: {len(channels)} levels need a multiple of {self.divisor}"
+            )
         self.network = MonaiUNet(
             spatial_dims=2,
             in_channels=1,
@@ -65,9 +70,8 @@ class UNet:
 
     def _fitting_size(self, task: Task) -> int:
         """The slices' own resolution, as a multiple of what the levels divide."""
-        divisor = 2 ** (len(self.options.channels) - 1)
         side = min(256, max(64, long_side(task.support)))
-        return -(-side // divisor) * divisor
+        return -(-side // self.divisor) * self.divisor
 
     @staticmethod
     def _batches(count: int, batch: int, steps: int) -> Iterator[torch.Tensor]:
