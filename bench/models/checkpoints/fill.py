@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from bench.errors import RequestError
 
@@ -16,23 +15,13 @@ M = TypeVar("M", bound=nn.Module)
 SHOWN = 10
 
 
-class _Undrawn(TorchFunctionMode):
-    """Random in-place fills return their tensor as it is."""
-
-    drawing = frozenset({Tensor.uniform_, Tensor.normal_, Tensor.erfinv_})
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return args[0] if func in self.drawing else func(*args, **(kwargs or {}))
-
-
 @contextmanager
-def blank() -> Iterator[None]:
-    """For modules that are filled at once: their initial weights are not drawn.
+def same_randomness() -> Iterator[None]:
+    """Initial weights are drawn aside: the caller's random stream goes on where it was.
 
-    Drawing takes longer than reading the file (ViT-L: 2 s), and would move the caller's random
-    stream, so that a run with another checkpoint would also get another data order.
+    Otherwise a run with a larger checkpoint would also see its data in another order.
     """
-    with torch.random.fork_rng(devices=[]), _Undrawn():
+    with torch.random.fork_rng(devices=[]):
         yield
 
 

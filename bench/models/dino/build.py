@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from bench.errors import RequestError
 from bench.models.checkpoints.card import DinoCard, Dinov2Architecture, Dinov3Architecture
 from bench.models.checkpoints.file import checkpoint_file
-from bench.models.checkpoints.fill import blank, fill, freeze
+from bench.models.checkpoints.fill import fill, freeze, same_randomness
 from bench.models.checkpoints.reading import read_weights
 from bench.models.dino.mapping import PERIODS, from_dinov2, from_dinov3
 from bench.models.dino.vit import DinoV2
@@ -57,7 +57,7 @@ def build_dino(
 
     It takes any image whose sides are multiples of its patch.
     """
-    with blank():
+    with same_randomness():
         dino = make_dino(card)
     path = checkpoint_file(card, cache)
     weights = read_weights(path, nesting=card.nesting)

@@ -18,7 +18,7 @@ from torch import nn
 from bench.errors import RequestError
 from bench.models.checkpoints.card import SamCard
 from bench.models.checkpoints.file import checkpoint_file
-from bench.models.checkpoints.fill import blank, fill, freeze
+from bench.models.checkpoints.fill import fill, freeze, same_randomness
 from bench.models.checkpoints.reading import read_weights
 from bench.models.sam.resize import resize_tables
 
@@ -80,7 +80,7 @@ def build_sam(
     image_size: side of the square input, a multiple of the patch; None: the checkpoint's own.
     The position tables are resized for another one.
     """
-    with blank():
+    with same_randomness():
         sam = make_sam(card, image_size=image_size)
     path = checkpoint_file(card, cache)
     weights = resize_tables(

@@ -10,7 +10,7 @@ import torch
 from bench.errors import RequestError
 from bench.models.checkpoints.card import Sam2Card
 from bench.models.checkpoints.file import checkpoint_file
-from bench.models.checkpoints.fill import blank, fill, freeze
+from bench.models.checkpoints.fill import fill, freeze, same_randomness
 from bench.models.checkpoints.reading import read_weights
 from bench.models.sam2.package import model_config
 
@@ -69,7 +69,7 @@ def build_sam2(
     image_size: side of the square input, a multiple of 32; None: the checkpoint's own. No weight
     depends on it.
     """
-    with blank():
+    with same_randomness():
         sam2 = make_sam2(card, image_size=image_size)
     path = checkpoint_file(card, cache)
     fill(sam2, read_weights(path, nesting=card.nesting), source=str(path))
