@@ -44,8 +44,8 @@ class BudgetClock:
         return lap
 
     def count(self, progress: Progress) -> None:
-        self.steps += progress.steps
-        self.samples += progress.samples
+        self.steps += int(progress.steps)
+        self.samples += int(progress.samples)
         self.epochs += int(progress.epoch)
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import isfinite, nan
 
 from bench.contract import Progress
 from bench.record.schema import Moment, Phase
@@ -76,9 +77,9 @@ def drive(
             if not isinstance(progress, Progress):
                 raise TypeError(f"a method yields Progress, not {type(progress).__name__}")
             clock.count(progress)
-            laps.append(Lap(samples=progress.samples, seconds=seconds))
+            laps.append(Lap(samples=int(progress.samples), seconds=seconds))
             if progress.loss is not None:
-                losses.append(progress.loss)
+                losses.append(float(progress.loss))  # a tensor would stay on the device
             if probe and due.passed(clock) and not clock.spent:
                 probe(_moment(clock), _mean(losses))
                 losses.clear()
@@ -118,4 +119,6 @@ def _moment(clock: BudgetClock) -> Moment:
 
 
 def _mean(values: list[float]) -> float | None:
-    return sum(values) / len(values) if values else None
+    """None where there is nothing, or where training diverged: a record holds no NaN."""
+    mean = sum(values) / len(values) if values else nan
+    return mean if isfinite(mean) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
 import pytest
 import torch
 
@@ -207,6 +208,34 @@ def test_a_probe_gets_the_mean_loss_since_the_last_one() -> None:
     silent = Lab(steps=2)
     silent.drive(iter([Progress(), Progress()]), probes=1)
     assert silent.losses == [None]
+
+
+def test_numbers_may_come_from_numpy_and_torch() -> None:
+    """A loss on the device, a count from a mask: plain numbers from here on."""
+    lab = Lab(steps=4)
+
+    def work() -> Iterator[Progress]:
+        while True:
+            yield Progress(
+                steps=np.int64(1),  # type: ignore[arg-type]
+                samples=torch.tensor(3),  # type: ignore[arg-type]
+                loss=torch.tensor(2.0),  # type: ignore[arg-type]
+                epoch=np.bool_(True),  # type: ignore[arg-type]
+            )
+
+    found = lab.drive(work(), probes=2)
+    assert (found.phase.steps, found.phase.samples, found.phase.epochs) == (4, 12, 4)
+    assert lab.losses == [2.0, 2.0]
+    kinds = {type(value) for value in (*lab.losses, *(lap.samples for lap in found.laps))}
+    assert kinds == {float, int}
+
+
+def test_a_loss_that_is_no_number_is_none() -> None:
+    """A training that diverges is a result, not a broken record."""
+    lab = Lab(steps=4)
+    losses = iter([1.0, float("nan"), 3.0, 5.0, 6.0])
+    lab.drive((Progress(loss=loss) for loss in losses), probes=2)
+    assert lab.losses == [None, 4.0]
 
 
 def test_laps_are_what_each_pull_did() -> None:
