@@ -9,7 +9,7 @@ import torch
 from monai.losses import DiceCELoss
 
 from bench.protocol import UNLABELLED
-from bench.train.losses import cross_entropy_dice
+from bench.train.losses import cross_entropy_dice, cross_entropy_squared_dice
 
 
 def example(seed: int = 0, classes: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
@@ -117,3 +117,70 @@ def test_dice_is_taken_over_the_batch() -> None:
     logits[0, 1], logits[1, 0] = 50.0, 50.0
     labels = torch.tensor([[[1]], [[0]]])
     assert cross_entropy_dice(logits, labels).item() == pytest.approx(0.0, abs=1e-5)
+
+
+def test_squared_dice_by_hand() -> None:
+    """Two pixels, one class, shares 3/4 and 1/4: both classes have the same Dice."""
+    logits = torch.tensor([[[[0.0, math.log(3)]], [[math.log(3), 0.0]]]])
+    labels = torch.tensor([[[1, 0]]])
+    entropy = -math.log(0.75)
+    dice = 1 - 2 * 0.75 / (0.75**2 + 0.25**2 + 1)
+    loss = cross_entropy_squared_dice(logits, labels)
+    assert loss.item() == pytest.approx(0.2 * entropy + 0.8 * dice, rel=1e-4)
+
+
+def test_squared_dice_counts_the_background() -> None:
+    """All background and sure of it: the class that is nowhere costs nothing, nor does the rest.
+    Half sure: the background's Dice is 1 - 2 (4/2) / (4/4 + 4), the class's 1 - 0 / (4/4)."""
+    labels = torch.zeros(1, 2, 2, dtype=torch.uint8)
+    sure = torch.stack([torch.full((2, 2), 40.0), torch.zeros(2, 2)])[None]
+    assert cross_entropy_squared_dice(sure, labels).item() == pytest.approx(0.0, abs=1e-5)
+    half = torch.zeros(1, 2, 2, 2)
+    expected = 0.2 * math.log(2) + 0.8 * ((1 - 4 / 5) + 1) / 2
+    assert cross_entropy_squared_dice(half, labels).item() == pytest.approx(expected, rel=1e-4)
+
+
+def monai_squared(logits: torch.Tensor, labels: torch.Tensor, dice: float) -> torch.Tensor:
+    loss = DiceCELoss(
+        include_background=True,
+        to_onehot_y=True,
+        softmax=True,
+        squared_pred=True,
+        batch=True,
+        smooth_nr=1e-5,
+        smooth_dr=1e-5,
+        lambda_dice=dice,
+        lambda_ce=1 - dice,
+    )
+    return loss(logits, labels[:, None].long())
+
+
+@pytest.mark.parametrize("dice", [0.8, 0.9, 0.0, 1.0])
+@pytest.mark.parametrize("classes", [1, 8])
+def test_squared_dice_is_monais(dice: float, classes: int) -> None:
+    logits, labels = example(3, classes)
+    ours, theirs = (logits.clone().requires_grad_() for _ in range(2))
+    loss = cross_entropy_squared_dice(ours, labels, dice_weight=dice)
+    reference = monai_squared(theirs, labels, dice)
+    assert loss.item() == pytest.approx(reference.item(), rel=1e-5)
+    loss.backward()
+    reference.backward()
+    assert ours.grad is not None
+    assert theirs.grad is not None
+    assert torch.allclose(ours.grad, theirs.grad, atol=1e-7)
+
+
+def test_squared_dice_leaves_out_what_is_unlabelled() -> None:
+    logits, labels = example()
+    half = labels.clone()
+    half[:, :, 3:] = UNLABELLED
+    expected = monai_squared(logits[..., :3], labels[..., :3], 0.8)
+    logits[..., 3:] = 1e4
+    logits.requires_grad_()
+    loss = cross_entropy_squared_dice(logits, half)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    loss.backward()
+    assert logits.grad is not None
+    assert (logits.grad[..., 3:] == 0).all()
+    nothing = cross_entropy_squared_dice(logits, torch.full_like(labels, UNLABELLED))
+    assert nothing.item() == 0.0
