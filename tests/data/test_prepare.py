@@ -133,6 +133,18 @@ def test_a_changed_file_is_converted_again_and_changes_the_fingerprint(make, roo
     assert new.cases["a"] == old.cases["a"]
 
 
+def test_another_patient_or_site_of_the_same_files_is_seen(make, root) -> None:
+    assert make(Files(root, scans=2)).cases["a"].patient == ""
+    assert make(Files(root)).cases["a"].patient == "a"
+
+
+def test_a_file_that_went_away_is_reported_as_the_dataset_says_it(make, root) -> None:
+    make()
+    (root / "b-label.npy").unlink()
+    with pytest.raises(DataError, match=r"case b: b-label\.npy is missing"):
+        make()
+
+
 def test_readers_of_the_old_store_keep_their_arrays(make, root) -> None:
     held = make().image("c")
     before = held.copy()
@@ -420,7 +432,8 @@ def before(case):
     if case == die_at:
         os.kill(os.getpid(), signal.SIGKILL)
 
-store = prepare(Files(root, before=before), name="x", folder=folder, classes=["organ"], workers=1)
+store = prepare(Files(root, before=before), name="x", folder=folder, classes=["organ"],
+                workers=1, progress=True)
 print(store.manifest.fingerprint)
 """
 )
@@ -428,7 +441,8 @@ print(store.manifest.fingerprint)
 
 def child(root: Path, folder: Path, *, die_at: str = "-", pause: float = 0) -> subprocess.Popen:
     command = [sys.executable, "-c", CHILD, str(root), str(folder), die_at, str(pause)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
 
 
 def test_killed_in_the_middle_it_goes_on_where_it_was(make, root, tmp_path) -> None:
@@ -458,10 +472,11 @@ def test_a_repair_that_is_killed_leaves_no_store_behind(make, root, tmp_path) ->
 
 def test_two_processes_convert_every_case_once(root, tmp_path) -> None:
     folder = tmp_path / "store"
-    both = [child(root, folder, pause=0.2) for _ in range(2)]
-    answers = [process.communicate(timeout=60)[0] for process in both]
-    assert [process.returncode for process in both] == [0, 0]
+    both = [child(root, folder, pause=0.3) for _ in range(2)]
+    answers, said = zip(*(process.communicate(timeout=60) for process in both), strict=True)
+    assert [process.returncode for process in both] == [0, 0], said
     assert answers[0] == answers[1] != ""
+    assert "".join(said).count("converting x: 4 cases") == 1
     assert reads(root) == "abcd"
 
 
