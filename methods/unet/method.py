@@ -17,6 +17,9 @@ from bench.train.losses import cross_entropy_dice
 from bench.train.schedule import progress_of, set_rate, warm_up_poly
 
 PREDICT_BATCH = 16
+CPU_WIDTH, GPU_WIDTH = 8, 32
+"""Channels of the first level for `width=auto`: what a minute of either can train."""
+SHAPE = "canvas size and width"
 EPOCH_SAMPLES = 64
 """An epoch sees at least this many slices: one volume has too few for an epoch to mean anything."""
 
@@ -27,19 +30,24 @@ class UNet:
     def __init__(self, options: SimpleNamespace, setting: Setting) -> None:
         self.options = options
         self.device = torch.device(setting.device)
+        self.classes = len(setting.classes)
         self.size = 0 if options.size == "auto" else int(options.size)
-        channels = list(options.channels)
-        self.divisor = 2 ** (len(channels) - 1)
+        self.divisor = 2 ** (options.levels - 1)
         if self.size % self.divisor:
             raise ValueError(
-                f"size={self.size}: {len(channels)} levels need a multiple of {self.divisor}"
+                f"size={self.size}: {options.levels} levels need a multiple of {self.divisor}"
             )
+        fitting = GPU_WIDTH if self.device.type == "cuda" else CPU_WIDTH
+        self._build(fitting if options.width == "auto" else int(options.width))
+
+    def _build(self, width: int) -> None:
+        self.width = width
         self.network = MonaiUNet(
             spatial_dims=2,
             in_channels=1,
-            out_channels=len(setting.classes) + 1,
-            channels=channels,
-            strides=[2] * (len(channels) - 1),
+            out_channels=self.classes + 1,
+            channels=[width * 2**level for level in range(self.options.levels)],
+            strides=[2] * (self.options.levels - 1),
             num_res_units=2,
         ).to(self.device)
 
@@ -96,10 +104,12 @@ class UNet:
         return self.network.parameters()
 
     def state_dict(self) -> Mapping[str, Any]:
-        return {**self.network.state_dict(), "canvas.size": np.array(self.size)}
+        shape = np.array([self.size, self.width])
+        return {**self.network.state_dict(), SHAPE: shape}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.size = int(state["canvas.size"])
-        self.network.load_state_dict(
-            {name: value for name, value in state.items() if name != "canvas.size"}
-        )
+        """Also on a device where `auto` would have given another width."""
+        self.size, width = (int(number) for number in state[SHAPE])
+        if width != self.width:
+            self._build(width)
+        self.network.load_state_dict({k: v for k, v in state.items() if k != SHAPE})

@@ -124,7 +124,7 @@ def test_it_trains_on_the_wrong_labels() -> None:
     left, right = np.zeros((2, 32, 32), np.uint8), np.zeros((2, 32, 32), np.uint8)
     left[:, 8:24, 2:14], right[:, 8:24, 18:30] = 1, 1
     support = [volume(left), volume(right)]
-    method = Shuffled(options("control_shuffled", size=32, channels=[8, 16], lr=0.01), setting())
+    method = Shuffled(options("control_shuffled", size=32, width=8, levels=2, lr=0.01), setting())
     reports = adapt(method, support, steps=60)
     assert sum(report.steps for report in reports) == 60
     prediction = method.predict(blind(support[0]))

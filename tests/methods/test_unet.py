@@ -26,7 +26,7 @@ def squares(depth: int = 4, side: int = 64, *, seed: int = 0) -> Volume:
 
 def unet(seed: int = 0, **changes: object) -> UNet:
     torch.manual_seed(seed)
-    small = {"size": 64, "channels": [8, 16, 32], "lr": 0.01, **changes}
+    small = {"size": 64, "width": 8, "levels": 3, "batch": 8, "lr": 0.01, **changes}
     return UNet(options("unet", **small), setting(2))
 
 
@@ -107,7 +107,7 @@ def test_looking_does_not_change_the_training() -> None:
 
 def test_without_a_budget_its_recipe_ends() -> None:
     """An epoch is at least 64 slices; two of them are its recipe here."""
-    method = unet(epochs=2, channels=[4, 8])
+    method = unet(epochs=2, width=4, levels=2)
     reports = adapt(method, [squares()], classes=2)
     batch = 8
     assert [r.steps for r in reports] == [1] * (2 * EPOCH_SAMPLES // batch)
@@ -117,7 +117,7 @@ def test_without_a_budget_its_recipe_ends() -> None:
 
 
 def test_an_epoch_of_many_slices_is_all_of_them() -> None:
-    method = unet(epochs=1, channels=[4, 8], size=16)
+    method = unet(epochs=1, width=4, levels=2, size=16)
     reports = adapt(method, [squares(depth=100, side=16)], classes=2)
     assert len(reports) == 12  # 100 slices in batches of 8
 
@@ -152,7 +152,7 @@ def test_a_size_that_does_not_divide_is_refused() -> None:
 
 def test_the_rate_follows_the_budget() -> None:
     """Warm-up and decay over the steps that there are: the last step is nearly still."""
-    method = unet(channels=[4, 8])
+    method = unet(width=4, levels=2)
     moved = []
     before = None
     for _ in pulled(method, [squares()], steps=40, classes=2):
@@ -170,6 +170,6 @@ def test_unlabelled_slices_are_not_trained_on() -> None:
     assert given.label is not None
     label[2] = given.label[2]
     reports = adapt(
-        unet(channels=[4, 8]), [volume(label, image=given.image, slices=[2])], steps=2, classes=2
+        unet(width=4, levels=2), [volume(label, image=given.image, slices=[2])], steps=2, classes=2
     )
     assert all(r.loss is not None and 0 < r.loss < 5 for r in reports)
