@@ -1,0 +1,74 @@
+"""Preparing by several processes, and by one that is killed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.data.store import open_store
+from bench.errors import RequestError
+from tests.data.files import reads, write_case
+
+ROOT = Path(__file__).resolve().parents[2]
+
+CHILD = """
+import os, signal, sys, time
+from pathlib import Path
+from bench.data.prepare import prepare
+from tests.data.files import Files
+
+root, folder, die_at, pause = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], sys.argv[4]
+
+def before(case):
+    time.sleep(float(pause))
+    if case == die_at:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+store = prepare(Files(root, before=before), name="x", folder=folder, classes=["organ"],
+                workers=1, progress=True)
+print(store.manifest.fingerprint)
+"""
+
+
+def child(root: Path, folder: Path, *, die_at: str = "-", pause: float = 0) -> subprocess.Popen:
+    command = [sys.executable, "-c", CHILD, str(root), str(folder), die_at, str(pause)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
+
+
+def test_killed_in_the_middle_it_goes_on_where_it_was(make, root, tmp_path) -> None:
+    folder = tmp_path / "store"
+    assert child(root, folder, die_at="c").wait() == -9
+    with pytest.raises(RequestError, match="holds no finished store; run `prepare`"):
+        open_store(folder)
+    half = folder / ".c.1.tmp"
+    half.mkdir()
+    (half / "image.npy").write_bytes(b"half")
+    assert reads(root) == "ab"
+    store = make(name="x", folder=folder, layouts=None)
+    assert reads(root) == "cd"
+    assert len(store.manifest.cases) == 4
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["a", "b", "c", "d", "manifest.json"]
+
+
+def test_a_repair_that_is_killed_leaves_no_store_behind(make, root, tmp_path) -> None:
+    folder = tmp_path / "store"
+    make(name="x", folder=folder, layouts=None)
+    write_case(root, "c", seed=1)
+    assert child(root, folder, die_at="c").wait() == -9
+    with pytest.raises(RequestError, match="holds no finished store"):
+        open_store(folder)
+
+
+def test_two_processes_convert_every_case_once(root, tmp_path) -> None:
+    folder = tmp_path / "store"
+    both = [child(root, folder, pause=0.3) for _ in range(2)]
+    answers, said = zip(*(process.communicate(timeout=60) for process in both), strict=True)
+    assert [process.returncode for process in both] == [0, 0], said
+    assert answers[0] == answers[1] != ""
+    assert "".join(said).count("converting x: 4 cases") == 1
+    assert reads(root) == "abcd"
