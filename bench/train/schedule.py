@@ -5,9 +5,15 @@ A schedule that is fitted to the budget ends when the budget ends, for every met
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import torch
 
 from bench.contract import Clock
+
+Decay = Callable[[float, float, float], float]
+"""(step, steps, warm_up) -> factor, for the steps after the warm-up."""
 
 
 def warm_up_poly(progress: float, *, warm_up: float = 0.05, power: float = 0.9) -> float:
@@ -16,6 +22,33 @@ def warm_up_poly(progress: float, *, warm_up: float = 0.05, power: float = 0.9) 
         return max(progress / warm_up, 0.02)
     rest = (progress - warm_up) / (1 - warm_up)
     return float((1 - min(rest, 1.0)) ** power)
+
+
+def poly_decay(step: float, steps: float, warm_up: float, *, power: float = 0.9) -> float:
+    """(1 - (step - warm_up) / steps) ** power: a little more than 0 at the end, as the published
+    prompt-free recipe has it (arXiv 2304.13785)."""
+    return float(max(0.0, 1 - (step - warm_up) / steps) ** power)
+
+
+def poly_decay_to_zero(step: float, steps: float, warm_up: float, *, power: float = 0.9) -> float:
+    """(1 - (step - warm_up) / (steps - warm_up)) ** power."""
+    return float((1 - _rest(step, steps, warm_up)) ** power)
+
+
+def cosine_decay(step: float, steps: float, warm_up: float, *, floor: float = 0.0) -> float:
+    """Half a cosine from 1 down to `floor`."""
+    return floor + (1 - floor) * (1 + math.cos(math.pi * _rest(step, steps, warm_up))) / 2
+
+
+def _rest(step: float, steps: float, warm_up: float) -> float:
+    """Share of the steps after the warm-up that are done, 0 to 1."""
+    return min(1.0, (step - warm_up) / (steps - warm_up)) if steps > warm_up else 1.0
+
+
+def warm_up_then(step: int, *, steps: int, warm_up: int, decay: Decay = poly_decay) -> float:
+    """Factor at `step` (from 0) of a run of `steps`: linear up to 1 at step `warm_up` - 1, then
+    `decay`."""
+    return (step + 1) / warm_up if step < warm_up else decay(step, steps, warm_up)
 
 
 def progress_of(clock: Clock, *, recipe_steps: int) -> float:

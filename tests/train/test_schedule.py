@@ -6,7 +6,15 @@ import pytest
 import torch
 
 from bench.contract import Progress
-from bench.train.schedule import progress_of, set_rate, warm_up_poly
+from bench.train.schedule import (
+    cosine_decay,
+    poly_decay,
+    poly_decay_to_zero,
+    progress_of,
+    set_rate,
+    warm_up_poly,
+    warm_up_then,
+)
 from bench.unit.clock import BudgetClock
 
 
@@ -65,3 +73,25 @@ def test_every_group_gets_the_rate() -> None:
         weight.grad = torch.ones(1)
     optimiser.step()
     assert [weight.item() for weight in weights] == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("step", "rate"), [(0, 2e-5), (249, 5e-3), (9_300, 2.744e-3), (14_879, 1.246e-3)]
+)
+def test_published_rates(step: int, rate: float) -> None:
+    """Base rate 0.005, 250 steps of warm-up, 200 epochs of 93 steps."""
+    assert 5e-3 * warm_up_then(step, steps=18_600, warm_up=250) == pytest.approx(rate, rel=3e-4)
+
+
+def test_decays_by_hand() -> None:
+    assert poly_decay(250, 1000, 250) == 1.0
+    assert poly_decay(750, 1000, 250, power=1.0) == 0.5
+    assert poly_decay(1000, 1000, 250, power=1.0) == 0.25  # not 0: the published formula
+    assert poly_decay(1300, 1000, 250) == 0.0
+    assert poly_decay_to_zero(625, 1000, 250) == pytest.approx(0.5**0.9)
+    assert poly_decay_to_zero(1000, 1000, 250) == 0.0
+    assert poly_decay_to_zero(5, 5, 5) == 0.0
+    assert cosine_decay(50, 1050, 50) == 1.0
+    assert cosine_decay(550, 1050, 50, floor=0.2) == pytest.approx(0.6)
+    assert cosine_decay(300, 1050, 50) == pytest.approx((1 + 2**-0.5) / 2)
+    assert cosine_decay(2000, 1050, 50, floor=0.01) == pytest.approx(0.01)
