@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bench.models.nano.affinity import Affinity, labels_at
-from bench.models.nano.dino_task import balanced, crowding
+from bench.models.nano.dino_task import HEAT, choice
 from bench.models.nano.losses import dice, focal, iou, mask_loss
 from bench.models.nano.prompts import box_around, correction, point_in, rough_logits
 
@@ -99,14 +99,8 @@ def test_labels_are_read_at_patch_centres() -> None:
     assert labels_at(label, 2).tolist() == [[18, 22, 50, 54]]
 
 
-def test_balanced_answers_use_all_prototypes_alike() -> None:
-    scores = torch.randn(64, 16, generator=torch.Generator().manual_seed(0))
-    scores[:, 3] += 20  # a prototype that would answer everything
-    share = balanced(scores, rounds=50)
-    assert share.sum(dim=1).tolist() == pytest.approx([1.0] * 64, abs=1e-5)
-    assert share.sum(dim=0).tolist() == pytest.approx([4.0] * 16, abs=0.05)
-
-
-def test_crowding_is_the_log_distance_of_nearest_neighbours() -> None:
-    square = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
-    assert float(crowding(square)) == pytest.approx(-math.log(math.sqrt(2)), abs=1e-6)
+def test_choice_is_cross_entropy_over_cosines() -> None:
+    teacher = torch.tensor([[2.0, 0.0], [0.0, 3.0]])
+    right = math.log1p(math.exp(-1 / HEAT))
+    assert float(choice(teacher * 7, teacher)) == pytest.approx(right, rel=1e-4)
+    assert float(choice(teacher.flip(0), teacher)) == pytest.approx(right + 1 / HEAT, rel=1e-4)

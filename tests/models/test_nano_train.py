@@ -13,7 +13,7 @@ from torch import nn
 
 from bench.errors import RequestError
 from bench.models.nano import train as training
-from bench.models.nano.dino_task import DinoTask
+from bench.models.nano.dino_task import KEEP_FIRST, KEEP_LAST, DinoTask
 from bench.models.nano.export import export, load
 from bench.models.nano.plan import Plan, parsed
 from bench.models.nano.sam2_task import Sam2Task
@@ -130,7 +130,11 @@ def test_the_teacher_follows_the_student_and_is_what_is_shipped() -> None:
             p.add_(1.0)
     task.after_step()
     mean, new = task.network.norm.bias, task.student[0].norm.bias
-    torch.testing.assert_close(mean, 0.01 * new)
+    torch.testing.assert_close(mean, (1 - KEEP_FIRST) * new)
+    task.begin(1.0)
+    task.after_step()
+    kept = (1 - KEEP_FIRST) * KEEP_LAST + (1 - KEEP_LAST)
+    torch.testing.assert_close(mean, kept * new)
     assert task.network is task.teacher[0]
 
 
@@ -140,6 +144,15 @@ def test_sam2_learns_on_small_images_first() -> None:
     assert (task.size, task.network.image_size) == (128, 128)
     task.begin(0.5)
     assert (task.size, task.network.image_size) == (256, 256)
+
+
+def test_dino_learns_on_small_images_first() -> None:
+    task = SMALL["dino"]()
+    sizes = []
+    for done in (0.0, 0.69, 0.7, 1.0):
+        task.begin(done)
+        sizes.append(task.size)
+    assert sizes == [64, 64, 96, 96]
 
 
 def test_a_killed_run_goes_on_to_the_same_bits(tmp_path: Path, monkeypatch) -> None:

@@ -1,8 +1,10 @@
 """Training of the nano DINO: self-distillation between two drawings of the same patient.
 
-Student and teacher see different slices, scans and crops of one drawn patient; the student says
-what the teacher says. The teacher is the student's running mean; its answers are balanced over the
-batch so that no prototype is the answer to everything.
+Student and teacher see different slices, scans and crops of one drawn patient; the teacher is the
+student's running mean. From its own view the student must tell which of the teacher's embeddings in
+the batch is the same patient. The other patients of the batch do what centring and prototypes do in
+DINO, namely keep all embeddings from becoming one, and they do it from the first step: with
+prototypes the teacher's first answers say nothing, and a short training ends before they do.
 """
 
 from __future__ import annotations
@@ -21,28 +23,26 @@ from bench.models.nano.drawing.scene import another_patient, random_scenes
 from bench.models.nano.networks import build_dino, normalised
 from bench.models.nano.start import settle_dino
 
-PROTOTYPES = 256
-STUDENT_HEAT, TEACHER_HEAT = 0.1, 0.03
-SPREAD = 0.3  # weight of the term that keeps embeddings apart
-KEEP = 0.99  # share of the old teacher that a step keeps
-DRAWN = 96  # pixels of the drawings
-GLOBAL, LOCAL = 80, 40  # pixels of the two kinds of crop
+CODES = 128
+HEAT = 0.2  # temperature of the student's choice
+KEEP_FIRST, KEEP_LAST = 0.8, 0.99  # share of the old teacher that a step keeps
+SMALL, LARGE = 64, 96  # pixels of the views in the first part of the training and in the second
+SMALL_UNTIL = 0.7
 
 
-class Head(nn.Module):
-    """Embedding to prototype scores: two layers, then cosines with the prototypes."""
+def head(inputs: int) -> nn.Sequential:
+    """Two layers on top of an embedding, thrown away after training.
 
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(nn.Linear(width, 512), nn.GELU(), nn.Linear(512, 128))
-        self.prototypes = nn.Linear(128, PROTOTYPES, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, width) to (N, PROTOTYPES)."""
-        return F.linear(
-            F.normalize(self.layers(x).float(), dim=1),
-            F.normalize(self.prototypes.weight.float(), dim=1),
-        )
+    An untrained transformer's embeddings of all images are nearly the same; normalising over the
+    batch keeps what little differs, and without it the choice never gets better than guessing.
+    """
+    return nn.Sequential(
+        nn.Linear(inputs, 512),
+        nn.BatchNorm1d(512),
+        nn.GELU(),
+        nn.Linear(512, CODES),
+        nn.BatchNorm1d(CODES, affine=False),
+    )
 
 
 def draw_views(patients: int, views: int, size: int, generator: torch.Generator) -> Tensor:
@@ -65,45 +65,44 @@ def cropped(images: Tensor, size: int, least: float, most: float, g: torch.Gener
     count = len(images)
     side = uniform(least, most, count, generator=g)
     shift = (2 * torch.rand(count, 2, generator=g) - 1) * (1 - side)[:, None]
-    flip = torch.where(chance(0.5, count, generator=g), -1.0, 1.0)
     frame = torch.zeros(count, 2, 3)
-    frame[:, 0, 0], frame[:, 1, 1] = side * flip, side
+    frame[:, 0, 0], frame[:, 1, 1] = side, side
     frame[:, :, 2] = shift
     grid = F.affine_grid(frame, [count, 1, size, size], align_corners=False)
     crop = F.grid_sample(images, grid, align_corners=False, padding_mode="border")
     # Contrast and brightness say nothing about anatomy; sometimes even bright and dark swap.
-    contrast = torch.exp(normal(0.3, count, 1, 1, 1, generator=g))
+    contrast = torch.exp(normal(0.2, count, 1, 1, 1, generator=g))
     crop = (crop - 0.5) * contrast + 0.5 + normal(0.1, count, 1, 1, 1, generator=g)
     swap = chance(0.1, count, 1, 1, 1, generator=g)
     return torch.where(swap, 1 - crop, crop).clamp(0, 1)
 
 
-def balanced(scores: Tensor, rounds: int = 3) -> Tensor:
-    """Scores (N, P) as N distributions that use all P prototypes alike (Sinkhorn-Knopp)."""
-    share = torch.exp((scores - scores.max()).double())
-    for _ in range(rounds):
-        share = share / share.sum(dim=0, keepdim=True).clamp(min=1e-300)
-        share = share / share.sum(dim=1, keepdim=True)
-    return share.float()
-
-
-def crowding(x: Tensor) -> Tensor:
-    """Mean of -log distance to the nearest other embedding of (N, C), on the sphere (KoLeo)."""
-    unit = F.normalize(x, dim=1)
-    gap = (2 - 2 * unit @ unit.T + 9 * torch.eye(len(x), device=x.device)).min(dim=1).values
-    return -(gap.clamp(min=1e-6).sqrt()).log().mean()
+def choice(student: Tensor, teacher: Tensor) -> Tensor:
+    """Cross-entropy of finding row n of teacher (N, C) from row n of student (N, C) by cosine."""
+    scores = F.normalize(student.float(), dim=1) @ F.normalize(teacher.float(), dim=1).T / HEAT
+    return F.cross_entropy(scores, torch.arange(len(scores), device=scores.device))
 
 
 class DinoTask(nn.Module):
-    """One step: N patients, two global and two local views each."""
+    """One step: N patients, two drawings of each, one crop of each drawing."""
 
     def __init__(self, patients: int = 24) -> None:
         super().__init__()
         self.patients = patients
         body = build_dino()
         settle_dino(body)
-        self.student = nn.ModuleList([body, Head(sizes.DINO["embed_dim"])])
+        self.student = nn.ModuleList([body, head(sizes.DINO["embed_dim"])])
         self.teacher = copy.deepcopy(self.student).requires_grad_(False)
+        self.predictor = head(CODES)
+        self.size, self.keep = SMALL, KEEP_FIRST
+
+    def begin(self, done: float) -> None:
+        """Choose view size and teacher for a training of which the share `done` is over.
+
+        A young teacher knows nothing worth keeping; an old one is a mean over many students.
+        """
+        self.size = SMALL if done < SMALL_UNTIL else LARGE
+        self.keep = KEEP_FIRST + (KEEP_LAST - KEEP_FIRST) * min(1.0, done)
 
     @property
     def network(self) -> nn.Module:
@@ -112,31 +111,23 @@ class DinoTask(nn.Module):
 
     def loss(self, generator: torch.Generator, device: torch.device) -> dict[str, Tensor]:
         """The loss of one batch drawn from the generator, and figures to log."""
-        views = draw_views(self.patients, 2, DRAWN, generator)
-        both = views.flatten(0, 1)
-        large = cropped(both, GLOBAL, 0.7, 1.0, generator).to(device)
-        small = cropped(both, LOCAL, 0.3, 0.6, generator).to(device)
-        large, small = (normalised(x, sizes.DINO) for x in (large, small))
+        views = draw_views(self.patients, 2, self.size, generator).flatten(0, 1)
+        crops = cropped(views, self.size, 0.75, 1.0, generator).to(device)
+        crops = normalised(crops, sizes.DINO)
         with torch.no_grad():
-            said = self.teacher[1](self.teacher[0](large))
-            target = balanced(said / TEACHER_HEAT)
-        first, second = target.chunk(2)
-        body, head = self.student
-        seen = body(large)
-        a, b = (head(seen) / STUDENT_HEAT).chunk(2)
-        c, d = (head(body(small)) / STUDENT_HEAT).chunk(2)
-        # Every student view is told by the teacher's view of the other drawing, locals by both.
-        pairs = [(a, second), (b, first), (c, first), (c, second), (d, first), (d, second)]
-        terms = [-(t * s.log_softmax(dim=1)).sum(dim=1).mean() for s, t in pairs]
-        apart = sum(crowding(half) for half in seen.float().chunk(2)) / 2
-        return {
-            "loss": torch.stack(terms).mean() + SPREAD * apart,
-            "apart": torch.as_tensor(apart).detach(),
-            "sharp": -(target * (target + 1e-9).log()).sum(dim=1).mean(),
-        }
+            first, second = self.teacher[1](self.teacher[0](crops)).chunk(2)
+        a, b = self._said(crops).chunk(2)
+        # Every student view is matched with the teacher's view of the other drawing.
+        loss = (choice(a, second) + choice(b, first)) / 2
+        near = F.normalize(a.float(), dim=1) @ F.normalize(second.float(), dim=1).T
+        found = near.argmax(dim=1) == torch.arange(len(near), device=device)
+        return {"loss": loss, "found": found.float().mean()}
+
+    def _said(self, views: Tensor) -> Tensor:
+        return self.predictor(self.student[1](self.student[0](views)))
 
     @torch.no_grad()
     def after_step(self) -> None:
         """Move the teacher towards the student."""
         for mean, new in zip(self.teacher.parameters(), self.student.parameters(), strict=True):
-            mean.lerp_(new, 1 - KEEP)
+            mean.lerp_(new, 1 - self.keep)
