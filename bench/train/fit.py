@@ -1,0 +1,101 @@
+"""One fit loop for methods that want it. Read `fit`: it is the whole of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from bench.contract import Clock, Progress
+from bench.train.micro import MicroBatches
+from bench.train.order import batches
+from bench.train.precision import Precision, resolve_precision
+
+
+@dataclass(frozen=True)
+class FitPlan:
+    """batch          samples of an optimiser step
+    epochs         length of the method's own recipe; the budget, where there is one, is longer or
+                   shorter
+    epoch_samples  an epoch sees at least as many: one volume has too few for it to mean anything
+    micro          samples that pass through the network at once; None: the batch
+    clip           largest norm of the gradient; None: as it is
+    seed           of the order of the samples; None: torch's global generator decides
+    """
+
+    batch: int
+    epochs: int
+    epoch_samples: int = 1
+    micro: int | None = None
+    clip: float | None = 1.0
+    precision: Precision = "auto"
+    seed: int | None = None
+
+    def samples(self, count: int) -> int:
+        """Samples of an epoch over `count` of them, before whole batches are made of it."""
+        return max(self.epoch_samples, count)
+
+    def batch_of(self, count: int) -> int:
+        return min(self.batch, self.samples(count))
+
+    def steps(self, count: int) -> int:
+        """Optimiser steps of an epoch."""
+        return max(1, self.samples(count) // self.batch_of(count))
+
+    def recipe_steps(self, count: int) -> int:
+        """Optimiser steps of the method's own recipe."""
+        return self.epochs * self.steps(count)
+
+
+def fit(
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    *,
+    clock: Clock,
+    plan: FitPlan,
+    count: int,
+    sample: Callable[[Tensor], Sequence[Tensor]],
+    loss: Callable[..., Tensor],
+    rate: Callable[[], float],
+    device: torch.device | str,
+) -> Iterator[Progress]:
+    """Train until the harness stops pulling or the recipe ends; a Progress an optimiser step.
+
+    network    what is put into its training mode before each step
+    optimiser  each of its groups has its own base rate in "lr"
+    count      samples there are
+    sample     indices (batch,) -> tensors (batch, ...): the batch, augmented, on the device. It is
+               drawn once a step, so a step that is done again in smaller parts sees the same
+    loss       some of these samples -> their mean loss
+    rate       called before each step: the factor on every group's base rate
+    """
+    device = torch.device(device)
+    micro = MicroBatches(
+        loss=loss,
+        device=device,
+        precision=resolve_precision(plan.precision, device),
+        size=plan.micro or plan.batch_of(count),
+    )
+    base_rates = [group["lr"] for group in optimiser.param_groups]
+    learned = [p for group in optimiser.param_groups for p in group["params"]]
+    order = None if plan.seed is None else torch.Generator().manual_seed(plan.seed)
+    steps = plan.steps(count)
+    while clock.limited or clock.steps < plan.recipe_steps(count):
+        chosen = batches(count, batch=plan.batch_of(count), steps=steps, generator=order)
+        for step, indices in enumerate(chosen):
+            network.train()  # `predict` may have been called since the last step
+            factor = rate()
+            for group, base in zip(optimiser.param_groups, base_rates, strict=True):
+                group["lr"] = base * factor
+            value = micro.backward(sample(indices), optimiser)
+            if not math.isfinite(value):
+                raise FloatingPointError(f"the loss is {value} at step {clock.steps + 1}")
+            if plan.clip is not None:
+                micro.scaler.unscale_(optimiser)
+                nn.utils.clip_grad_norm_(learned, plan.clip)
+            micro.scaler.step(optimiser)
+            micro.scaler.update()
+            yield Progress(steps=1, samples=len(indices), loss=value, epoch=step == steps - 1)

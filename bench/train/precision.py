@@ -1,0 +1,33 @@
+"""What a network computes in, by device."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Literal
+
+import torch
+
+from bench.errors import RequestError
+
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def resolve_precision(given: Precision, device: torch.device | str) -> str:
+    """ "auto" is bf16 on a GPU that has it, fp16 on another one, fp32 on a CPU."""
+    cuda = torch.device(device).type == "cuda"
+    if given == "auto":
+        if not cuda:
+            return "fp32"
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    if given not in ("fp32", *DTYPES):
+        raise RequestError(f"precision={given}: it is one of auto, fp32, bf16, fp16")
+    if given == "fp16" and not cuda:
+        raise RequestError("precision=fp16 needs a GPU: take fp32 or bf16 on a CPU")
+    return given
+
+
+def autocast(precision: str, device: torch.device | str) -> AbstractContextManager[object]:
+    """The context of a forward pass in a resolved precision."""
+    kind = torch.device(device).type
+    return torch.autocast(kind, DTYPES.get(precision, torch.bfloat16), enabled=precision != "fp32")
