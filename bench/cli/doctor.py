@@ -38,8 +38,10 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
     words = read_words(arguments, keys=["data.root", "data.cache"])
     cache = cache_folder(words.keys.get("data.cache"))
     root = words.folder("data.root", "") if "data.root" in words.keys else None
-    for name, value in (*machine(cache), *entries(discover(include), root, cache)):
-        print(f"{name:<18}{value}")
+    rows = [*machine(cache), *entries(discover(include), root, cache)]
+    width = max(len(name) for name, _ in rows) + 2
+    for name, value in rows:
+        print(f"{name:<{width}}{value}")
     return 0
 
 

@@ -32,6 +32,7 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
 
     from bench.contract import Setting, Volume
     from bench.data.checks import check_image
+    from bench.data.convert import canonical_image
     from bench.data.readers import read_image, write_label
     from bench.unit.predicting import checked
     from bench.unit.state import load_state
@@ -48,10 +49,11 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
     method.load_state_dict(load_state(state_file))
     raw = read_image(image)
     check_image(image.name, raw.array)
+    voxels = canonical_image(raw.array)  # as the volume store would hold it
     volume = Volume(
         case=image.name,
         patient=image.name,
-        image=raw.array,
+        image=voxels,
         spacing=raw.spacing or (1.0, 1.0, 1.0),
     )
     label = checked(method.predict(volume), volume, len(record.data.classes))
