@@ -58,6 +58,8 @@ class Outcome:
 
 
 Bench = Callable[..., Outcome]
+WITH_CACHE = ("run", "prepare", "demo", "doctor", "check")
+"""Verbs that take data.cache."""
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +67,7 @@ def bench(cache: Path) -> Bench:
     """`bench("run", "method=unet", ...)`: the command line in a process of its own, on the CPU."""
 
     def call(*words: str, cwd: Path = ROOT, timeout: float = 300) -> Outcome:
-        extra = [f"data.cache={cache}"] if words[0] in ("run", "prepare", "demo", "doctor", "check") else []
+        extra = [f"data.cache={cache}"] if words[0] in WITH_CACHE else []
         done = subprocess.run(
             [sys.executable, "-m", "bench", *words, *extra],
             cwd=cwd,
