@@ -170,6 +170,9 @@ def test_every_labelled_slice_of_the_support() -> None:
     assert (data.images.shape, data.labels.shape) == ((4, 1, 32, 32), (4, 32, 32))
     assert [bool((label == 1).any()) for label in data.labels] == [True, False, True, True]
     assert (data.labels[3] != UNLABELLED).all()
+    # an image is its label's own number here: the third slice's image goes with its label
+    brightest = data.images[3, 0] == data.images[3].max()
+    assert (data.labels[3][brightest] == 2).all()
 
 
 def test_all_slices_of_a_volume() -> None:

@@ -59,6 +59,23 @@ def test_contrast_does_not_matter() -> None:
     assert np.array_equal(method.predict(blind(other)), support.label)
 
 
+def test_the_pattern_counts_and_not_the_brightness() -> None:
+    """A pale slice of the same pattern is nearer than one as bright with an eighth of it turned."""
+    pattern = (np.random.default_rng(0).permutation(64) % 2).reshape(8, 8)
+    turned = pattern.copy()
+    turned[3] = 1 - turned[3]
+
+    def large(cells: np.ndarray) -> np.ndarray:
+        return np.kron(cells, np.ones((8, 8))).astype(np.float32)
+
+    pale, bright = large(0.7 + 0.2 * pattern), large(turned)
+    label = np.stack([np.full((64, 64), 1), np.full((64, 64), 2)])
+    method = nearest()
+    adapt(method, [volume(label, image=np.stack([pale, bright]))], classes=2)
+    query = volume(np.zeros((1, 64, 64)), image=large(pattern)[None])
+    assert (method.predict(blind(query)) == 1).all()
+
+
 @pytest.mark.parametrize("shape", [(60, 81), (200, 150)])
 def test_a_mask_is_stretched_to_the_volume(shape: tuple[int, int]) -> None:
     y, x = np.mgrid[: shape[0], : shape[1]]

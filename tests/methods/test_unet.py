@@ -116,6 +116,11 @@ def test_without_a_budget_its_recipe_ends() -> None:
     assert all(r.loss is not None and np.isfinite(r.loss) for r in reports)
 
 
+def test_a_budget_may_be_longer_than_its_recipe() -> None:
+    method = unet(epochs=1, channels=[4, 8])
+    assert len(adapt(method, [squares()], steps=20, classes=2)) == 20
+
+
 def test_an_epoch_of_many_slices_is_all_of_them() -> None:
     method = unet(epochs=1, width=4, levels=2, size=16)
     reports = adapt(method, [squares(depth=100, side=16)], classes=2)

@@ -97,6 +97,24 @@ def test_a_failed_write_leaves_the_old_record_and_no_litter(
     assert status_of(path) == "done"
 
 
+def test_a_reader_never_sees_half_a_record(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new file takes the old one's place in one move, when all of it is written."""
+    path = put(tmp_path, make())
+    seen = []
+
+    def look(source: Path, target: Path) -> None:
+        seen.append((read_record(source).status, read_record(target).status))
+        raise OSError("killed just before")
+
+    monkeypatch.setattr(os, "replace", look)
+    with pytest.raises(OSError, match="killed just before"):
+        write_record(path, make(status="failed"))
+    assert seen == [("failed", "done")]
+    assert status_of(path) == "done"
+
+
 def test_half_written_files_are_no_records(make: Make, tmp_path: Path) -> None:
     path = put(tmp_path, make())
     path.with_name(f".{path.name}.123.tmp").write_text("{")

@@ -145,6 +145,18 @@ def test_what_a_method_does_when_stopped_is_on_its_own_account() -> None:
         assert drawn == [torch.rand(1).item()]
 
 
+def test_work_that_is_queued_when_stopped_is_paid_for() -> None:
+    lab = Lab(steps=1)
+    waits = [0.0, 0.0, 30.0, 4.0]  # before and after the step, before and after the end
+
+    def synchronise() -> None:
+        lab.watch.time += waits.pop(0)
+
+    lab.clock.synchronise = synchronise
+    assert lab.drive(endless(lab, lap=1.0)).phase.seconds == 5.0
+    assert waits == []
+
+
 @pytest.mark.parametrize(
     ("steps", "probes", "expected"),
     [
