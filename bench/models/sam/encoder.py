@@ -1,0 +1,178 @@
+"""SAM's image encoder: one call for all methods, on the package's own module and weights.
+
+    embedding = encode(sam.image_encoder, images)
+
+The same numbers as the module's own forward pass, sooner and in less memory. Nothing is wrapped or
+replaced, so names and state stay those of `segment_anything`. A method that changes what a block
+does says so through `Hooks`; LoRA is added to the module by `bench.models.sam.lora`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from segment_anything.modeling import ImageEncoderViT
+from segment_anything.modeling.image_encoder import Attention, window_partition, window_unpartition
+from torch import Tensor
+
+from bench.errors import RequestError, unknown
+from bench.models.sam.attention import relative_attention
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """A block's attention, where a method may put its own.
+
+    block   its number, from 0         window  side of its windows; 0 where it sees the whole image
+    """
+
+    block: int
+    window: int
+    attention: Attention
+
+    def attend(self, x: Tensor) -> Tensor:
+        """The block's own attention: (B, h, w, C) -> (B, h, w, C)."""
+        return _attend(self.attention, self.window, self.attention.qkv(x))
+
+    def attend_each(self, x: Tensor, adapters: Sequence[str | None]) -> Tensor:
+        """Its attention under each of these LoRA adapters alone; None: under none of them.
+
+        (B, h, w, C) -> (adapters, B, h, w, C). What they share is computed once.
+        """
+        projected = self.attention.qkv.each(x, adapters)
+        attended = _attend(self.attention, self.window, projected.flatten(0, 1))
+        return attended.unflatten(0, (len(adapters), len(x)))
+
+    def windows(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, h, w, C) -> the windows (B * n, s, s, C) and where they are padding, (B * n, s, s).
+
+        A block without windows is one window of the image's size.
+        """
+        real = x.new_ones((*x.shape[:3], 1))
+        if not self.window:
+            return x, real[..., 0] == 0
+        partitioned, _ = window_partition(x, self.window)
+        return partitioned, window_partition(real, self.window)[0][..., 0] == 0
+
+    def join(self, windows: Tensor, size: tuple[int, int]) -> Tensor:
+        """What `windows` took apart: (B * n, s, s, C) -> (B, h, w, C), without the padding."""
+        if not self.window:
+            return windows
+        padded = (size[0] + -size[0] % self.window, size[1] + -size[1] % self.window)
+        return window_unpartition(windows, self.window, padded, size)
+
+
+@dataclass(frozen=True, eq=False)
+class Hooks:
+    """What a method does inside the encoder, in every block.
+
+    attend  in place of the block's attention: the block's first norm (B, h, w, C) -> what is added
+            to its input, (B, h, w, C). `lambda site, x: site.attend(x)` changes nothing.
+    after   takes each block's output (B, h, w, C), gives what the next block gets
+    """
+
+    attend: Callable[[Site, Tensor], Tensor] | None = None
+    after: Callable[[int, Tensor], Tensor] | None = None
+
+
+def encode(
+    encoder: ImageEncoderViT,
+    images: Tensor,
+    *,
+    precision: str = "auto",
+    hooks: Hooks | None = None,
+) -> Tensor:
+    """Normalised images (B, 3, S, S) -> embeddings (B, C, S / patch, S / patch), fp32.
+
+    precision  fp32, bf16 or fp16 (by autocast); "auto" is bf16 on a GPU and fp32 on a CPU
+
+    Nothing is kept for a backward pass where nothing of the encoder is trainable and there are no
+    hooks. With hooks that is the caller's to say (`torch.no_grad`): they may hold trainable parts.
+    """
+    _check(encoder, images)
+    kind = images.device.type
+    dtype = _dtype(precision, images.device)
+    trained = images.requires_grad or any(p.requires_grad for p in encoder.parameters())
+    frozen = hooks is None and not (trained and torch.is_grad_enabled())
+    cast = torch.autocast(kind, dtype) if dtype != torch.float32 else nullcontext()
+    with torch.inference_mode() if frozen else nullcontext(), cast:
+        embedding = _forward(encoder, images, hooks or Hooks()).float()
+    # An inference tensor could not enter the graph of a decoder that is trained on it.
+    return embedding.clone() if frozen else embedding
+
+
+def _forward(encoder: ImageEncoderViT, images: Tensor, hooks: Hooks) -> Tensor:
+    x = encoder.patch_embed(images)
+    if encoder.pos_embed is not None:
+        x = x + encoder.pos_embed
+    for number, block in enumerate(encoder.blocks):
+        site = Site(number, block.window_size, block.attn)
+        normed = block.norm1(x)
+        x = x + (hooks.attend(site, normed) if hooks.attend else site.attend(normed))
+        x = x + block.mlp(block.norm2(x))
+        if hooks.after is not None:
+            x = hooks.after(number, x)
+    return encoder.neck(x.permute(0, 3, 1, 2))
+
+
+def _attend(attention: Attention, window: int, projected: Tensor) -> Tensor:
+    """q, k and v of all positions (B, h, w, 3C) -> (B, h, w, C).
+
+    The package pads its windows with zeros before it projects them. A zero's projection is known,
+    so only real positions are projected, here and after the attention.
+    """
+    _, height, width, tripled = projected.shape
+    size = (height, width)
+    if window:
+        empty = attention.qkv(projected.new_zeros(1, 1, 1, tripled // 3))
+        projected, padded = window_partition(_padded(projected, empty, window), window)
+    batch, rows, columns, _ = projected.shape
+    q, k, v = (
+        projected.reshape(batch, rows * columns, 3, attention.num_heads, -1)
+        .permute(2, 0, 3, 1, 4)
+        .flatten(1, 2)
+    )
+    if attention.use_rel_pos:
+        tables = (attention.rel_pos_h.to(q.dtype), attention.rel_pos_w.to(q.dtype))
+        x = relative_attention(q, k, v, *tables, grid=(rows, columns))
+    else:
+        x = F.scaled_dot_product_attention(q[None], k[None], v[None])[0]
+    x = x.reshape(batch, attention.num_heads, rows, columns, -1).permute(0, 2, 3, 1, 4).flatten(3)
+    if window:
+        x = window_unpartition(x, window, padded, size)
+    return attention.proj(x)
+
+
+def _padded(x: Tensor, value: Tensor, window: int) -> Tensor:
+    """(B, h, w, C) with `value` (1, 1, 1, C) to the right and below, up to whole windows."""
+    batch, height, width, channels = x.shape
+    right, below = -width % window, -height % window
+    if right:
+        x = torch.cat([x, value.expand(batch, height, right, channels)], dim=2)
+    if below:
+        x = torch.cat([x, value.expand(batch, below, width + right, channels)], dim=1)
+    return x
+
+
+def _dtype(precision: str, device: torch.device) -> torch.dtype:
+    if precision == "auto":
+        return torch.float32 if device.type == "cpu" else torch.bfloat16
+    if precision not in PRECISIONS:
+        raise unknown("precision", precision, ["auto", *PRECISIONS])
+    return PRECISIONS[precision]
+
+
+def _check(encoder: ImageEncoderViT, images: Tensor) -> None:
+    channels, size = encoder.patch_embed.proj.in_channels, encoder.img_size
+    if images.ndim != 4 or not len(images) or images.shape[1:] != (channels, size, size):
+        shape = "x".join(map(str, images.shape))
+        raise RequestError(
+            f"images of shape {shape}; this encoder takes Bx{channels}x{size}x{size}: "
+            "resize them, or build_sam(..., image_size=...)"
+        )
