@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+# Two workers share two cores: torch's own threads would wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
 

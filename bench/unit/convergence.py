@@ -26,6 +26,8 @@ def converge(curve: Sequence[CurvePoint]) -> Convergence:
     if not scored:
         return _censored(None, targets, None, _no_score(curve))
     last = _moment(scored[-1])
+    if not any(point.dice for point in scored):
+        return _censored(None, targets, last, "never left zero")
     if len(scored) < 4:
         return _censored(None, targets, last, f"{len(scored)} probes are too few for a plateau")
     smooth = running_median([point.dice or 0.0 for point in scored])

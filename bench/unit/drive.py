@@ -40,6 +40,7 @@ class _Due:
     ... where there is no budget."""
 
     probes: int
+    last: int | None = None
     _next: float = 1
 
     def passed(self, clock: BudgetClock) -> bool:
@@ -83,9 +84,10 @@ def drive(
             if probe and due.passed(clock) and not clock.spent:
                 probe(_moment(clock), _mean(losses))
                 losses.clear()
+                due.last = clock.steps
     finally:
         _close(work, clock, random)
-    if probe and probes:
+    if probe and probes and (losses or due.last != clock.steps):
         probe(_moment(clock), _mean(losses))
     phase = Phase(
         epochs=clock.epochs,

@@ -208,7 +208,7 @@ class _Run:
         for volume in test:
             prediction, seconds = self.predict(volume)
             if "predictions" in self.unit.keep:
-                self.predictions[volume.case] = prediction
+                self.predictions[volume.case] = prediction.copy()
             scores = self.scorer.score(volume.case, prediction, boundary=True)
             cases.append(
                 CaseResult.model_validate(

@@ -192,3 +192,9 @@ def test_what_is_called_converged_is_what_the_rule_says(dice: list[float]) -> No
         and max(abs(later - found.plateau) for later in smooth[i:]) <= PLATEAU_STAY
     ]
     assert found.converged == (at(arrived[0]) if arrived else None)
+
+
+def test_a_curve_that_never_left_zero_is_censored() -> None:
+    found = converged(*[0.0] * 7)
+    assert found.converged is None
+    assert found.note == "never left zero"

@@ -343,3 +343,17 @@ def test_something_that_is_no_generator_is_an_error() -> None:
     lab = Lab(steps=1)
     with pytest.raises(TypeError, match="'list' object is not an iterator"):
         lab.drive([Progress()])  # type: ignore[arg-type]
+
+
+def test_a_method_that_ends_at_a_probe_is_not_probed_twice() -> None:
+    """Four steps of a recipe of four: the probe at the last step is the last point of the curve."""
+    seen: list[int] = []
+    clock = BudgetClock(seconds_limit=None, steps_limit=8)
+    drive(
+        (Progress(steps=1) for _ in range(4)),
+        clock=clock,
+        random=RandomStream(0),
+        probe=lambda moment, loss: seen.append(moment.steps),
+        probes=4,
+    )
+    assert seen == [2, 4]
