@@ -111,11 +111,15 @@ def _forward(encoder: ImageEncoderViT, images: Tensor, hooks: Hooks) -> Tensor:
     x = encoder.patch_embed(images)
     if encoder.pos_embed is not None:
         x = x + encoder.pos_embed
+    # In place where no one else may hold x, so that no block touches new memory for it.
+    owned = hooks.attend is None and hooks.after is None and not torch.is_grad_enabled()
     for number, block in enumerate(encoder.blocks):
         site = Site(number, block.window_size, block.attn)
         normed = block.norm1(x)
-        x = x + (hooks.attend(site, normed) if hooks.attend else site.attend(normed))
-        x = x + block.mlp(block.norm2(x))
+        attended = hooks.attend(site, normed) if hooks.attend else site.attend(normed)
+        x = x.add_(attended) if owned else x + attended
+        changed = block.mlp(block.norm2(x))
+        x = x.add_(changed) if owned else x + changed
         if hooks.after is not None:
             x = hooks.after(number, x)
     return encoder.neck(x.permute(0, 3, 1, 2))
@@ -124,33 +128,39 @@ def _forward(encoder: ImageEncoderViT, images: Tensor, hooks: Hooks) -> Tensor:
 def _attend(attention: Attention, window: int, projected: Tensor) -> Tensor:
     """q, k and v of all positions (B, h, w, 3C) -> (B, h, w, C).
 
-    The package pads its windows with zeros before it projects them. A zero's projection is known,
-    so only real positions are projected, here and after the attention.
+    The package pads its windows with zeros before it projects them. A zero's projection is the
+    bias, with LoRA too, so only real positions are projected, here and after the attention.
     """
-    _, height, width, tripled = projected.shape
-    size = (height, width)
+    batch, height, width, tripled = projected.shape
     if window:
-        empty = attention.qkv(projected.new_zeros(1, 1, 1, tripled // 3))
-        projected, padded = window_partition(_padded(projected, empty, window), window)
-    batch, rows, columns, _ = projected.shape
+        bias = attention.qkv.bias
+        empty = projected.new_zeros(tripled) if bias is None else bias.to(projected.dtype)
+        projected = _padded(projected, empty, window)
+    rows, columns = (window, window) if window else (height, width)
+    heads = attention.num_heads
+    down, across = projected.shape[1] // rows, projected.shape[2] // columns
+    # (B, down, rows, across, columns, 3, heads, d), each of q, k, v with a head of a window a row
     q, k, v = (
-        projected.reshape(batch, rows * columns, 3, attention.num_heads, -1)
-        .permute(2, 0, 3, 1, 4)
-        .flatten(1, 2)
+        projected.reshape(batch, down, rows, across, columns, 3, heads, -1)
+        .permute(5, 0, 1, 3, 6, 2, 4, 7)
+        .reshape(3, batch * down * across * heads, rows * columns, -1)
     )
     if attention.use_rel_pos:
         tables = (attention.rel_pos_h.to(q.dtype), attention.rel_pos_w.to(q.dtype))
         x = relative_attention(q, k, v, *tables, grid=(rows, columns))
     else:
         x = F.scaled_dot_product_attention(q[None], k[None], v[None])[0]
-    x = x.reshape(batch, attention.num_heads, rows, columns, -1).permute(0, 2, 3, 1, 4).flatten(3)
-    if window:
-        x = window_unpartition(x, window, padded, size)
-    return attention.proj(x)
+    x = (
+        x.view(batch, down, across, heads, rows, columns, -1)
+        .permute(0, 1, 4, 2, 5, 3, 6)
+        .reshape(batch, down * rows, across * columns, -1)
+    )
+    # Contiguous: a Linear of anything else is one product an image row.
+    return attention.proj(x[:, :height, :width].contiguous())
 
 
 def _padded(x: Tensor, value: Tensor, window: int) -> Tensor:
-    """(B, h, w, C) with `value` (1, 1, 1, C) to the right and below, up to whole windows."""
+    """(B, h, w, C) with `value` (C,) to the right and below, up to whole windows."""
     batch, height, width, channels = x.shape
     right, below = -width % window, -height % window
     if right:

@@ -1,0 +1,118 @@
+"""SAM's encoder against the package's own, in turns in one run: seconds and peak memory, ViT-B.
+
+make bench runs this; `benchmark.extra_info` holds the figures. A ratio is the package's time, or
+its memory, by ours. Peaks are those of a process of its own for each side; the imports and the
+weights are in them on both sides.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+import torch
+from pytest_benchmark.fixture import BenchmarkFixture
+from segment_anything.modeling import ImageEncoderViT
+
+from bench.models.checkpoints import card_of
+from bench.models.sam import make_sam
+from bench.models.sam.encoder import encode
+from bench.models.sam.lora import add_lora
+
+Side = Callable[[ImageEncoderViT, torch.Tensor], torch.Tensor]
+ROUNDS = 3
+
+# One side alone, in a fresh process: its peak, in MiB.
+PEAK = """
+import resource, sys
+from tests.perf.test_perf_encoder import sides, vit_b
+import torch
+side, size, precision, trained = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4] == "1"
+encoder, images = vit_b(size, trained=trained), torch.randn(1, 3, size, size)
+out = sides(precision)[side](encoder, images)
+if trained:
+    out.sum().backward()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def vit_b(size: int, *, trained: bool = False) -> ImageEncoderViT:
+    """Random weights; `trained`: LoRA on q and v, all else frozen."""
+    encoder = make_sam(card_of("sam", "vit_b"), image_size=size).image_encoder
+    encoder.eval().requires_grad_(False)
+    if trained:
+        add_lora(encoder)
+    return encoder
+
+
+def sides(precision: str) -> dict[str, Side]:
+    """Both encoders, each as it is used: the package's under the same autocast."""
+
+    def package(encoder: ImageEncoderViT, images: torch.Tensor) -> torch.Tensor:
+        trained = any(parameter.requires_grad for parameter in encoder.parameters())
+        kept = nullcontext() if trained else torch.inference_mode()
+        cast = torch.autocast("cpu", torch.bfloat16) if precision == "bf16" else nullcontext()
+        with kept, cast:
+            return encoder(images)
+
+    return {
+        "ours": lambda encoder, images: encode(encoder, images, precision=precision),
+        "package": package,
+    }
+
+
+def peak(side: str, size: int, precision: str, trained: bool) -> float:
+    words = [side, str(size), precision, str(int(trained))]
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, *words],
+        cwd=Path(__file__).resolve().parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("size", "precision", "trained"),
+    [
+        pytest.param(512, "fp32", False, id="512 fp32 forward"),
+        pytest.param(512, "bf16", False, id="512 bf16 forward"),
+        pytest.param(512, "fp32", True, id="512 fp32 forward and backward"),
+        pytest.param(1024, "fp32", False, id="1024 fp32 forward"),
+        pytest.param(1024, "bf16", False, id="1024 bf16 forward"),
+    ],
+)
+def test_vit_b_batch_1(
+    benchmark: BenchmarkFixture, size: int, precision: str, trained: bool
+) -> None:
+    encoder, images = vit_b(size, trained=trained), torch.randn(1, 3, size, size)
+    wall: dict[str, list[float]] = {"ours": [], "package": []}
+    used: dict[str, list[float]] = {"ours": [], "package": []}
+
+    def both() -> None:
+        for name, side in sides(precision).items():
+            start, start_used = time.perf_counter(), time.process_time()
+            out = side(encoder, images)
+            if trained:
+                out.sum().backward()
+            wall[name].append(time.perf_counter() - start)
+            used[name].append(time.process_time() - start_used)
+
+    benchmark.pedantic(both, rounds=ROUNDS, warmup_rounds=1)
+    info = benchmark.extra_info
+    for what, times in (("time", wall), ("CPU time", used)):
+        # The first round is the warm-up.
+        ours, package = (statistics.median(times[side][1:]) for side in ("ours", "package"))
+        info[f"{what} ratio"] = round(package / ours, 2)
+        info[f"{what} ours_s"], info[f"{what} package_s"] = round(ours, 3), round(package, 3)
+    peaks = {side: peak(side, size, precision, trained) for side in wall}
+    info["peak memory ratio"] = round(peaks["package"] / peaks["ours"], 2)
+    info["peak ours_MiB"] = round(peaks["ours"])
+    info["peak package_MiB"] = round(peaks["package"])
