@@ -259,3 +259,9 @@ def test_images_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
 def test_an_unknown_precision_is_refused() -> None:
     with pytest.raises(RequestError, match=r"^unknown precision 'bf61'; did you mean bf16"):
         encode(small(64), torch.zeros(1, 3, 64, 64), precision="bf61")
+
+
+def test_adapters_that_were_never_added_are_refused() -> None:
+    block = small(64).blocks[0]
+    with pytest.raises(RequestError, match=r"^block 0 has no LoRA adapters: call add_lora first$"):
+        Site(0, block.window_size, block.attn).attend_each(torch.zeros(1, 4, 4, 32), [None])

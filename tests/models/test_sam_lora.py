@@ -227,3 +227,8 @@ def test_an_unknown_adapter_is_refused_with_those_there_are(encoder: ImageEncode
         lora_state(encoder, "imgae")
     with pytest.raises(RequestError, match=message):
         encoder.blocks[0].attn.qkv.each(torch.zeros(1, 24), ["imgae"])
+
+
+def test_an_encoder_without_adapters_says_that_it_has_none(encoder: ImageEncoderViT) -> None:
+    with pytest.raises(RequestError, match=r"^unknown LoRA adapter 'one'; known: none$"):
+        use_lora(encoder, ["one"])

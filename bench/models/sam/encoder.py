@@ -45,7 +45,10 @@ class Site:
 
         (B, h, w, C) -> (adapters, B, h, w, C). What they share is computed once.
         """
-        projected = self.attention.qkv.each(x, adapters)
+        each = getattr(self.attention.qkv, "each", None)
+        if each is None:
+            raise RequestError(f"block {self.block} has no LoRA adapters: call add_lora first")
+        projected = each(x, adapters)
         attended = _attend(self.attention, self.window, projected.flatten(0, 1))
         return attended.unflatten(0, (len(adapters), len(x)))
 

@@ -113,7 +113,7 @@ def add_lora(
         raise RequestError(f"LoRA slices {slices!r}: take some of q, k, v, in that order")
     if not name or "." in name:
         raise RequestError(f"LoRA adapter name {name!r}: give one without a dot")
-    if any(name in layer.lora_A for layer in _layers(encoder)):
+    if name in _names(encoder):
         raise RequestError(f"the encoder already has a LoRA adapter {name!r}")
     config = SliceConfig(
         r=rank,
@@ -132,10 +132,11 @@ def add_lora(
 
 def use_lora(encoder: nn.Module, names: Sequence[str], *, train: bool = True) -> None:
     """These adapters act, together, and are trainable if `train`; no name: the plain encoder."""
+    known = _names(encoder)
+    for name in names:
+        if name not in known:
+            raise unknown("LoRA adapter", name, known)
     for layer in _layers(encoder):
-        for name in names:
-            if name not in layer.lora_A:
-                raise unknown("LoRA adapter", name, layer.lora_A)
         layer.set_adapter(list(names), inference_mode=not train)
 
 
@@ -143,8 +144,7 @@ def lora_state(encoder: nn.Module, name: str = "default") -> dict[str, Tensor]:
     """The adapter's tensors by their names in the encoder."""
     found = {key: value for key, value in encoder.state_dict().items() if _is_of(key, name)}
     if not found:
-        names = {adapter for layer in _layers(encoder) for adapter in layer.lora_A}
-        raise unknown("LoRA adapter", name, names)
+        raise unknown("LoRA adapter", name, _names(encoder))
     return found
 
 
@@ -165,3 +165,7 @@ def _is_of(key: str, name: str) -> bool:
 
 def _layers(encoder: nn.Module) -> list[SliceLora]:
     return [module for module in encoder.modules() if isinstance(module, SliceLora)]
+
+
+def _names(encoder: nn.Module) -> set[str]:
+    return {adapter for layer in _layers(encoder) for adapter in layer.lora_A}
