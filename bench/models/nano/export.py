@@ -23,7 +23,9 @@ def export(which: str, task: nn.Module, path: Path) -> None:
         if not torch.isfinite(half[name]).all():
             raise ValueError(f"{which}: {name} has a value that float16 cannot hold")
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(half, path, metadata={"network": which, "format": "pt"})
+    # One entry alone: the library writes several in any order, and equal weights then differ.
+    save_file(half, path, metadata={"network": which})
+    path.chmod(0o644)  # the library writes for its owner alone; shipped files are for everyone
 
 
 def load(which: str, path: Path | None = None) -> nn.Module:
