@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import traceback
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -88,6 +89,8 @@ def child(work: Callable[[], None]) -> int:
         try:
             work()
             code = 0
+        except BaseException:
+            traceback.print_exc()  # the parent only sees the exit code
         finally:
             os._exit(code)
     return pid

@@ -42,6 +42,12 @@ def read_entry(path: Path) -> Entry | None:
             tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
     except FileNotFoundError:
         return None
+    except RuntimeError as error:
+        # safetensors opens the file a second time, through torch, which has its own word for a
+        # file that another process removed in between.
+        if not path.exists():
+            return None
+        raise DamagedError(" ".join(str(error).split())) from error
     except SafetensorError as error:
         raise DamagedError(" ".join(str(error).split())) from error
     if "checksum" not in facts or "seconds" not in facts:
