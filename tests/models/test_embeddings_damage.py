@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import traceback
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
