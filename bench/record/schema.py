@@ -85,6 +85,17 @@ class DataFacts(Part):
     test: list[str]
 
 
+class EmbeddingUse(Part):
+    """What a phase took from the embedding cache. `owed_seconds` is what its hits cost whoever
+    computed them: on the clock, though nobody spent it here."""
+
+    state: Literal["cold", "warm", "mixed"]
+    hits: Count
+    misses: Count
+    computed_seconds: Seconds
+    owed_seconds: Seconds
+
+
 class Phase(Part):
     """One generator's work. `seconds` are device seconds on the clock."""
 
@@ -95,6 +106,7 @@ class Phase(Part):
     overshoot_seconds: Seconds = 0
     overshoot_steps: Count = 0
     ended: Literal["budget", "method", "none"] = "none"
+    embeddings: EmbeddingUse | None = None
 
 
 class Pretraining(Phase):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bench.contract import Progress
+from bench.models.embeddings.ledger import Ledger
 
 
 @dataclass
@@ -14,7 +15,8 @@ class BudgetClock:
     """Counts device seconds, steps, samples and epochs of one phase.
 
     It runs only between `start` and `stop`: probes, scoring and I/O of the harness are off it.
-    `charged` seconds and steps (pre-training) were spent before it began.
+    `charged` seconds and steps (pre-training) were spent before it began. What cached embeddings
+    cost whoever computed them is on the clock too, so a warm cache buys nobody time.
     `synchronise` waits for the device, so that queued work is paid for by who queued it.
     """
 
@@ -24,24 +26,29 @@ class BudgetClock:
     charged_steps: int = 0
     synchronise: Callable[[], None] = lambda: None
     now: Callable[[], float] = time.perf_counter
-    seconds: float = 0.0
+    ledger: Ledger = field(default_factory=Ledger)
     steps: int = 0
     samples: int = 0
     epochs: float = 0
+    _worked: float = 0.0
     _since: float | None = field(default=None, repr=False)
 
     def start(self) -> None:
         self.synchronise()
         self._since = self.now()
 
-    def stop(self) -> float:
-        """Seconds since `start`, now added to the account."""
+    def stop(self) -> None:
+        """What ran since `start` is added to the account."""
         assert self._since is not None
         self.synchronise()
-        lap = self.now() - self._since
-        self.seconds += lap
+        self._worked += self.now() - self._since
         self._since = None
-        return lap
+
+    @property
+    def seconds(self) -> float:
+        """Spent so far, the lap that runs included."""
+        running = 0.0 if self._since is None else self.now() - self._since
+        return self._worked + running + self.ledger.account.owed_seconds
 
     def count(self, progress: Progress) -> None:
         self.steps += int(progress.steps)
@@ -66,8 +73,7 @@ class BudgetClock:
         if self.steps_limit is not None:
             shares.append(_share(self.steps, self.steps_limit - self.charged_steps))
         if self.seconds_limit is not None:
-            running = 0.0 if self._since is None else self.now() - self._since
-            shares.append(_share(self.seconds + running, self.seconds_limit - self.charged_seconds))
+            shares.append(_share(self.seconds, self.seconds_limit - self.charged_seconds))
         return min(1.0, max(shares))
 
     @property

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from math import isfinite, nan
 
 from bench.contract import Progress
-from bench.record.schema import Moment, Phase
+from bench.models.embeddings.ledger import Account
+from bench.record.schema import EmbeddingUse, Moment, Phase
 from bench.unit.clock import BudgetClock
 from bench.unit.rng import RandomStream
 
@@ -67,18 +68,19 @@ def drive(
     ended: bool = False
     try:
         while not (ended := clock.spent):
+            before = clock.seconds
             clock.start()
             try:
-                with random.use():
+                with random.use(), clock.ledger.use():
                     progress = next(work, _END)
             finally:
-                seconds = clock.stop()
+                clock.stop()
             if progress is _END:
                 break
             if not isinstance(progress, Progress):
                 raise TypeError(f"a method yields Progress, not {type(progress).__name__}")
             clock.count(progress)
-            laps.append(Lap(samples=int(progress.samples), seconds=seconds))
+            laps.append(Lap(samples=int(progress.samples), seconds=clock.seconds - before))
             if progress.loss is not None:
                 losses.append(float(progress.loss))  # a tensor would stay on the device
             if probe and due.passed(clock) and not clock.spent:
@@ -97,6 +99,7 @@ def drive(
         overshoot_seconds=clock.overshoot_seconds,
         overshoot_steps=clock.overshoot_steps,
         ended="budget" if ended else "method",
+        embeddings=_embeddings(clock.ledger.account),
     )
     return Drive(phase=phase, laps=tuple(laps))
 
@@ -108,10 +111,14 @@ def _close(work: Iterator[Progress], clock: BudgetClock, random: RandomStream) -
         return
     clock.start()
     try:
-        with random.use():
+        with random.use(), clock.ledger.use():
             close()
     finally:
         clock.stop()
+
+
+def _embeddings(account: Account) -> EmbeddingUse | None:
+    return None if account.state == "unused" else EmbeddingUse(state=account.state, **vars(account))
 
 
 def _moment(clock: BudgetClock) -> Moment:

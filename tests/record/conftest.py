@@ -69,6 +69,7 @@ def whole() -> dict[str, Any]:
             "overshoot_seconds": 0.0,
             "overshoot_steps": 0,
             "ended": "budget",
+            "embeddings": None,
             "key": "fedcba9876543210",
             "reused": True,
             "pool": 5,
@@ -78,6 +79,13 @@ def whole() -> dict[str, Any]:
             "overshoot_seconds": 0.25,
             "overshoot_steps": 0,
             "ended": "budget",
+            "embeddings": {
+                "state": "mixed",
+                "hits": 3,
+                "misses": 2,
+                "computed_seconds": 1.5,
+                "owed_seconds": 2.5,
+            },
         },
         "curve": [{**moment, "loss": 0.7, "dice": 0.5, "classes": {"gland": 0.5, "lesion": None}}],
         "convergence": {

@@ -21,11 +21,12 @@ class Watch:
 
 
 def worked(clock: BudgetClock, watch: Watch, seconds: float, **progress: int) -> float:
+    before = clock.seconds
     clock.start()
     watch.time += seconds
-    lap = clock.stop()
+    clock.stop()
     clock.count(Progress(**progress))  # type: ignore[arg-type]
-    return lap
+    return clock.seconds - before
 
 
 def test_it_runs_only_between_start_and_stop() -> None:
@@ -142,5 +143,22 @@ def test_the_device_is_waited_for_before_each_reading() -> None:
     clock = BudgetClock(seconds_limit=10, steps_limit=None, synchronise=synchronise, now=watch)
     clock.start()
     watch.time += 1.0
-    assert clock.stop() == 3.0
+    clock.stop()
     assert clock.seconds == 3.0
+
+
+def test_what_a_cached_embedding_cost_is_spent_too() -> None:
+    """Two seconds that another unit spent on embeddings count as if they had been spent here."""
+    watch = Watch()
+    clock = BudgetClock(seconds_limit=4, steps_limit=None, now=watch)
+    clock.start()
+    clock.ledger.enter(found={"a": 2.0}, computed={"b": 7.0})
+    watch.time += 1.0
+    assert clock.fraction == 0.75  # at once, so that a schedule sees it
+    clock.stop()
+    assert clock.seconds == 3.0
+    clock.ledger.enter(found={"a": 2.0, "b": 7.0}, computed={})  # paid for, both
+    assert clock.seconds == 3.0
+    clock.ledger.enter(found={"c": 1.5}, computed={})
+    assert clock.spent
+    assert clock.overshoot_seconds == 0.5

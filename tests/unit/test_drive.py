@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from bench.contract import Progress
-from bench.record.schema import Moment
+from bench.models.embeddings import current_ledger
+from bench.record.schema import EmbeddingUse, Moment
 from bench.unit.clock import BudgetClock
 from bench.unit.drive import Drive, drive
 from bench.unit.rng import RandomStream
@@ -357,3 +358,25 @@ def test_a_method_that_ends_at_a_probe_is_not_probed_twice() -> None:
         probes=4,
     )
     assert seen == [2, 4]
+
+
+def test_embeddings_found_in_the_cache_are_charged_and_recorded() -> None:
+    """The method's own look at its clock, its lap and the record see the same."""
+    lab = Lab(seconds=10)
+
+    def work() -> Iterator[Progress]:
+        current_ledger().enter(found={"a": 4.0}, computed={"b": 1.0})
+        lab.watch.time += 1.0
+        yield Progress(samples=2)
+        current_ledger().enter(found={"a": 4.0, "b": 1.0}, computed={})
+        lab.watch.time += 0.5
+        yield Progress(samples=2)
+
+    result = lab.drive(work())
+    assert [lap.seconds for lap in result.laps] == [5.0, 0.5]
+    assert result.phase.seconds == 5.5
+    assert result.phase.embeddings == EmbeddingUse(
+        state="mixed", hits=1, misses=1, computed_seconds=1.0, owed_seconds=4.0
+    )
+    plain = Lab(steps=1)
+    assert plain.drive(endless(plain)).phase.embeddings is None

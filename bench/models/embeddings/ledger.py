@@ -1,11 +1,10 @@
 """Who pays for an embedding: everybody who needs it, once, whoever computed it.
 
-The harness opens a ledger a phase and makes it the current one while it pulls the method:
+The harness's clock has a ledger a phase, and it is the current one while the method is pulled:
 
-    ledger = Ledger()
-    with ledger.use():
+    with clock.ledger.use():
         progress = next(work)
-    clock.charge(ledger.collect())     # what hits were spared; what was computed ran on the clock
+    clock.seconds      # what ran, and ledger.account.owed_seconds: what hits were spared
 
 A phase therefore costs the same with a cold cache and a warm one, and looking at a run between
 two pulls (a probe that predicts) pays nothing for it.
@@ -57,7 +56,6 @@ class Ledger:
 
     account: Account = Account()
     _paid: set[str] = field(default_factory=set, repr=False)
-    _collected: float = field(default=0.0, repr=False)
 
     def enter(self, *, found: dict[str, float], computed: dict[str, float]) -> Account:
         """Write down one call: key -> seconds. What it adds to the account."""
@@ -71,12 +69,6 @@ class Ledger:
         self._paid.update(new, computed)
         self.account += entry
         return entry
-
-    def collect(self) -> float:
-        """Seconds that hits owe since the last call: the clock's to charge."""
-        due = self.account.owed_seconds - self._collected
-        self._collected = self.account.owed_seconds
-        return due
 
     @contextmanager
     def use(self) -> Iterator[Ledger]:
