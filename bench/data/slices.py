@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,14 +46,20 @@ class Canvas:
         return F.pad(resized, pad, value=UNLABELLED)[:, 0].to(torch.uint8)
 
     def scores_back(self, scores: torch.Tensor, height: int, width: int) -> torch.Tensor:
-        """(N, C, s, s) on the canvas, at any resolution s -> (N, C, height, width), bilinear."""
-        if scores.shape[-1] != self.size:
-            scores = F.interpolate(
-                scores, size=(self.size, self.size), mode="bilinear", align_corners=False
-            )
+        """(N, C, s, s) on the canvas, at any resolution s -> (N, C, height, width), bilinear, in one
+        step: no pixel is made on the canvas that the slice's own grid does not ask for."""
         rows, columns = self.inner(height, width)
-        inside = scores[..., :rows, :columns]
-        return F.interpolate(inside, size=(height, width), mode="bilinear", align_corners=False)
+        cells = scores.shape[-1] / self.size  # of a canvas pixel; a slice may end within a cell
+        inside = scores[..., : math.ceil(rows * cells), : math.ceil(columns * cells)]
+        if scores.shape[-1] == self.size:
+            return F.interpolate(inside, size=(height, width), mode="bilinear", align_corners=False)
+        whole = F.interpolate(
+            F.pad(inside, (0, 1, 0, 1), mode="replicate"),
+            scale_factor=(height / (rows * cells), width / (columns * cells)),
+            mode="bilinear",
+            align_corners=False,
+        )
+        return whole[..., :height, :width]
 
 
 @dataclass(frozen=True, eq=False)

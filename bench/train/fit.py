@@ -21,6 +21,8 @@ class FitPlan:
     epochs         length of the method's own recipe; the budget, where there is one, is longer or
                    shorter
     epoch_samples  an epoch sees at least as many: one volume has too few for it to mean anything
+    fill           samples that are left over after an epoch's whole batches are not left out: one
+                   more batch is made of them and of others
     micro          samples that pass through the network at once; None: the batch
     clip           largest norm of the gradient; None: as it is
     seed           of the order of the samples; None: torch's global generator decides
@@ -29,6 +31,7 @@ class FitPlan:
     batch: int
     epochs: int
     epoch_samples: int = 1
+    fill: bool = False
     micro: int | None = None
     clip: float | None = 1.0
     precision: Precision = "auto"
@@ -43,7 +46,8 @@ class FitPlan:
 
     def steps(self, count: int) -> int:
         """Optimiser steps of an epoch."""
-        return max(1, self.samples(count) // self.batch_of(count))
+        batch = self.batch_of(count)
+        return max(1, (self.samples(count) + (batch - 1 if self.fill else 0)) // batch)
 
     def recipe_steps(self, count: int) -> int:
         """Optimiser steps of the method's own recipe."""

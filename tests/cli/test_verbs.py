@@ -42,7 +42,10 @@ def test_help_of_everything(bench: Bench) -> None:
         (["show", "0123456789abcdef"], "unknown record '0123456789abcdef'"),
         (["prepare"], "say what to prepare"),
         (["prepare", "dataset=phantm"], "unknown dataset 'phantm'; did you mean phantom?"),
-        (["prepare", "dataset=acdc", "data.rot=x"], "unknown option of data 'rot'; did you mean root?"),
+        (
+            ["prepare", "dataset=acdc", "data.rot=x"],
+            "unknown option of data 'rot'; did you mean root?",
+        ),
         (["predict", "record=abcd"], "say predict record=KEY IMAGE out=FILE"),
         (["predict", "record=abcd", "no.nii.gz", "out=x.nii.gz"], "no.nii.gz: there is no such"),
         (["check", "shots=1"], "'shots=1': check takes method="),

@@ -153,6 +153,35 @@ def test_scores_may_be_coarser_than_the_canvas() -> None:
     assert torch.allclose(back[..., 2:-2, :], fine[..., 2:-2, :48], atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("shape", "size", "coarse"),
+    [
+        ((512, 400), 512, 128),
+        ((35, 50), 128, 64),
+        ((61, 127), 128, 256),  # finer than the canvas
+        ((7, 500), 64, 16),  # the slice is a quarter of a cell high
+    ],
+)
+def test_scores_are_resized_once(shape: tuple[int, int], size: int, coarse: int) -> None:
+    """Each pixel of the slice is looked up where it lies among the scores' own cells."""
+    canvas = Canvas(size)
+    scores = torch.randn(2, 3, coarse, coarse, generator=torch.Generator().manual_seed(0))
+    axes = []
+    for pixels, inner in zip(shape, canvas.inner(*shape), strict=True):
+        cells = inner * coarse / size
+        axes.append(((torch.arange(pixels) + 0.5) * cells / pixels, int(np.ceil(cells))))
+    (rows, height), (columns, width) = axes
+    y, x = torch.meshgrid(rows / height * 2 - 1, columns / width * 2 - 1, indexing="ij")
+    expected = F.grid_sample(
+        scores[..., :height, :width],
+        torch.stack([x, y], dim=-1).expand(2, -1, -1, -1),
+        padding_mode="border",
+        align_corners=False,
+    )
+    found = canvas.scores_back(scores, *shape)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_scores_beyond_the_slice_are_cut_off() -> None:
     scores = torch.zeros(1, 1, 64, 64)
     scores[..., 48:, :] = 1e6  # in the padding

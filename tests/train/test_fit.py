@@ -236,6 +236,21 @@ def test_few_samples_make_a_whole_epoch() -> None:
     assert torch.cat(list(batches(10, batch=4, steps=5))).bincount().tolist() == [2] * 10
 
 
+@pytest.mark.parametrize(
+    ("count", "batch", "left_out", "filled"),
+    [(2211, 24, 92, 93), (221, 16, 13, 14), (58, 16, 3, 4), (48, 16, 3, 3), (5, 16, 1, 1)],
+)
+def test_what_is_left_over_may_fill_one_more_batch(
+    count: int, batch: int, left_out: int, filled: int
+) -> None:
+    """93, 14 and 4 steps an epoch are those of published runs."""
+    assert FitPlan(batch=batch, epochs=1).steps(count) == left_out
+    plan = FitPlan(batch=batch, epochs=3, fill=True)
+    assert (plan.steps(count), plan.recipe_steps(count)) == (filled, 3 * filled)
+    sizes = [len(b) for b in batches(count, batch=plan.batch_of(count), steps=filled)]
+    assert set(sizes) == {min(batch, count)}
+
+
 def test_a_budget_goes_on_beyond_the_recipe_and_ends_before_it() -> None:
     assert len(run(line(), FitPlan(batch=4, epochs=2))) == 6
     assert len(run(line(), FitPlan(batch=4, epochs=2), steps=20)) == 20
