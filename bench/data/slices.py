@@ -46,8 +46,8 @@ class Canvas:
         return F.pad(resized, pad, value=UNLABELLED)[:, 0].to(torch.uint8)
 
     def scores_back(self, scores: torch.Tensor, height: int, width: int) -> torch.Tensor:
-        """(N, C, s, s) on the canvas, at any resolution s -> (N, C, height, width), bilinear, in one
-        step: no pixel is made on the canvas that the slice's own grid does not ask for."""
+        """(N, C, s, s) on the canvas, at any resolution s -> (N, C, height, width), bilinear, in
+        one step: straight from the scores' own grid to the slice's."""
         rows, columns = self.inner(height, width)
         cells = scores.shape[-1] / self.size  # of a canvas pixel; a slice may end within a cell
         inside = scores[..., : math.ceil(rows * cells), : math.ceil(columns * cells)]

@@ -1,0 +1,165 @@
+"""Adapting a 2D network on the labelled slices of the support, and predicting volumes with it.
+
+What a method adds is its network, its optimiser and its loss:
+
+    recipe = SliceRecipe(batch=24, epochs=160, warm_up=250, planned=200)
+    canvas = Canvas(512)
+
+    def adapt(self, task, clock):
+        yield from fit_slices(self.network, self.optimiser(), support=task.support, clock=clock,
+                              canvas=canvas, recipe=recipe, loss=self.loss, device=self.device)
+
+    def loss(self, images, labels, done):               # done: share of the run, 0 to 1
+        logits = self.network(images)                   # (B, K + 1, s, s), any s
+        return cross_entropy_squared_dice(logits, labels_at(labels, logits))
+
+    def predict(self, volume):
+        return predict_slices(self.network, volume, canvas=canvas, device=self.device)
+
+`budget=paper` runs the recipe as it stands. Under a budget the same schedule is fitted to the steps
+that there is room for (`bench.train.fitted`), and its decay ends with the budget for every method
+alike: an early stop that a recipe plans is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bench.contract import Clock, Progress, Volume
+from bench.data.intensity import normalised
+from bench.data.slices import Canvas, labelled_slices
+from bench.train.augment import random_views
+from bench.train.fit import FitPlan, fit
+from bench.train.fitted import FittedSchedule
+from bench.train.precision import Precision
+from bench.train.schedule import progress_of
+
+Views = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""images (B, 1, S, S) in [0, 1] and labels (B, S, S) uint8 -> the same, augmented."""
+
+SliceLoss = Callable[[Tensor, Tensor, float], Tensor]
+"""images (B, 1, S, S), labels (B, S, S) uint8 with UNLABELLED, share of the run that is done ->
+mean loss. It calls the network itself: a network of two stages has two losses."""
+
+PREDICT_BATCH = 16
+
+
+@dataclass(frozen=True)
+class SliceRecipe:
+    """A published recipe. An epoch is one pass over the labelled slices.
+
+    batch          slices of an optimiser step; all there are, where they are fewer
+    epochs         how many are run where there is no budget
+    warm_up        optimiser steps of linear warm-up
+    short_warm_up  what it is cut to where a budget leaves room for fewer than ten of it
+    planned        epochs that the decay is laid out for, where a recipe is stopped earlier
+    clip           largest norm of the gradient; None: as it is
+    micro          slices that pass through the network at once; None: the batch
+    """
+
+    batch: int
+    epochs: int
+    warm_up: int
+    short_warm_up: int = 25
+    planned: int | None = None
+    clip: float | None = None
+    micro: int | None = None
+    precision: Precision = "auto"
+
+    @property
+    def plan(self) -> FitPlan:
+        return FitPlan(
+            batch=self.batch,
+            epochs=self.epochs,
+            fill=True,
+            micro=self.micro,
+            clip=self.clip,
+            precision=self.precision,
+        )
+
+
+def fit_slices(
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    *,
+    support: Sequence[Volume],
+    canvas: Canvas,
+    clock: Clock,
+    recipe: SliceRecipe,
+    loss: SliceLoss,
+    device: torch.device | str,
+    views: Views = random_views,
+) -> Iterator[Progress]:
+    """Train on every labelled slice of the support; a Progress an optimiser step.
+
+    optimiser  each of its groups has its own base rate in "lr"
+    views      augments a whole batch on the device; the default is the one shared by all methods
+    """
+    data = labelled_slices(support, canvas)
+    images, labels = data.images.to(device), data.labels.to(device)
+    plan, count = recipe.plan, len(data)
+    steps = plan.recipe_steps(count)
+    rate = FittedSchedule(
+        clock,
+        recipe_steps=steps,
+        warm_up=recipe.warm_up,
+        short_warm_up=recipe.short_warm_up,
+        ends_at=1.0 if clock.limited else recipe.epochs / (recipe.planned or recipe.epochs),
+    )
+
+    def sample(chosen: Tensor) -> tuple[Tensor, Tensor]:
+        at = chosen.to(device)
+        return views(images[at], labels[at])
+
+    def batch_loss(x: Tensor, y: Tensor) -> Tensor:
+        return loss(x, y, progress_of(clock, recipe_steps=steps))
+
+    yield from fit(
+        network,
+        optimiser,
+        clock=clock,
+        plan=plan,
+        count=count,
+        sample=sample,
+        loss=batch_loss,
+        rate=rate,
+        device=device,
+    )
+
+
+def labels_at(labels: Tensor, logits: Tensor) -> Tensor:
+    """labels (B, S, S) uint8, nearest, on the grid of the logits (B, C, s, s): (B, s, s)."""
+    if labels.shape[-2:] == logits.shape[-2:]:
+        return labels
+    resized = F.interpolate(labels[:, None].float(), size=logits.shape[-2:], mode="nearest-exact")
+    return resized[:, 0].to(labels.dtype)
+
+
+@torch.inference_mode()
+def predict_slices(
+    network: nn.Module,
+    volume: Volume,
+    *,
+    canvas: Canvas,
+    device: torch.device | str,
+    batch: int = PREDICT_BATCH,
+) -> np.ndarray:
+    """(D, H, W) uint8, the class of the highest score, on the volume's own grid.
+
+    network  images (B, 1, S, S) in [0, 1] -> scores (B, K + 1, s, s), any s. It is put into its
+             evaluation mode. Scores are resized to the volume's grid, labels never
+    """
+    network.eval()
+    height, width = volume.image.shape[1:]
+    found = []
+    for stack in torch.from_numpy(normalised(volume)).split(batch):
+        scores = network(canvas.images(stack.to(device)))
+        native = canvas.scores_back(scores.float(), height, width)
+        found.append(native.argmax(dim=1).to(torch.uint8).cpu())
+    return torch.cat(found).numpy()
