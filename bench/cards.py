@@ -120,6 +120,7 @@ class DatasetCard(Card):
 
     classes   foreground structures; label value = place in the list + 1. None: the copy says
     cases     labelled cases of the official set, where that is known
+    homepage  where the set is published; empty for one that nobody else can have
     layouts   ways it lies on a disk -> the board's note on it ("" for the official one)
     spacing   mm (z, y, x) where files have none, from the source that the card names
     variants  name -> keys that replace this card's; each becomes `<folder>_<name>`

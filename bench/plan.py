@@ -10,11 +10,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from bench.cards import MethodCard
+from bench.cards import DatasetCard, MethodCard
 from bench.data.ready import Ready
 from bench.data.splits import Drawn
+from bench.models.checkpoints import card_of
 from bench.protocol import DEFAULT_DRAWS, PROBE_PATIENTS, VERSION
-from bench.record.schema import NO_BACKBONE, DataFacts, MethodFacts, Request
+from bench.record.schema import NO_BACKBONE, Block, DataFacts, MethodFacts, Request
 from bench.record.store import record_path, status_of
 from bench.registry import Registry, source_hash
 from bench.request.demand import Choice, Demand
@@ -67,6 +68,15 @@ def choice_key(choice: Choice) -> str:
     return key_of({"dataset": choice.dataset, "options": dict(choice.dataset_options)})
 
 
+def block_of(method: MethodCard, dataset: DatasetCard, backbone: Mapping[str, str]) -> Block:
+    """Where its records stand on the board. A checkpoint that was trained on medical images may
+    know the test patients of any published set: `seen` is never ranked (protocol, rule 5)."""
+    medical = any(card_of(family, backbone[family]).medical for family in method.backbones)
+    if method.block == "method" and medical and dataset.homepage:
+        return "seen"
+    return method.block
+
+
 def _units(
     demand: Demand,
     registry: Registry,
@@ -81,6 +91,7 @@ def _units(
     for choice in demand.choices:
         copy = ready[choice_key(choice)]
         found, card = registry.method(choice.method)
+        _, dataset = registry.dataset(choice.dataset)
         source = source_hash(found.folder)
         for shots in demand.shots:
             for draw in draws:
@@ -95,6 +106,7 @@ def _units(
                                 request=request,
                                 choice=choice,
                                 card=card,
+                                block=block_of(card, dataset, choice.backbone),
                                 source=source,
                                 drawn=drawn[place],
                                 copy=copy,
@@ -130,6 +142,7 @@ def _unit(
     request: Request,
     choice: Choice,
     card: MethodCard,
+    block: Block,
     source: str,
     drawn: Drawn,
     copy: Ready,
@@ -170,7 +183,7 @@ def _unit(
         request=request,
         method=MethodFacts(
             title=card.title,
-            block=card.block,
+            block=block,
             source_sha256=source,
             overrides=dict(choice.overrides),
             unlabelled_images=card.unlabelled_images,

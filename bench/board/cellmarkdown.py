@@ -19,6 +19,7 @@ from bench.board.text import bytes_text, count_text, markdown, seconds_text, sho
 TITLES = {"dice": "Dice", "iou": "IoU", "epochs": "Epochs to convergence"}
 BLOCK_TITLES = {
     "method": "",
+    "seen": "Not ranked: a checkpoint that may have been trained on these patients",
     "control": "Controls",
     "oracle": "Oracle-prompted: the prompt is made from the test label",
 }
@@ -32,7 +33,7 @@ def table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def block_tables(board: Table, score: str) -> str:
-    """Methods, then the controls apart, then the oracle-prompted apart."""
+    """The ranked methods, then each block that is not ranked with them, apart."""
     parts = [f"### {TITLES[score]}\n"]
     for name in BLOCKS:
         rows = board.block(name)

@@ -34,7 +34,8 @@ How to read it:
 - In brackets: a 95 % interval over patients and draws; over patients only where there is one draw.
 - **Bold**: the best mean of a column, and every row whose interval reaches it. This is no test.
 - "— (1 of 3 missing)": a mean stands only over all the draws that any row of the table has done.
-- Rows are in the order of the last column. Controls and oracle-prompted methods stand apart.
+- Rows are in the order of the last column. Controls, oracle-prompted methods and checkpoints that
+  may have seen the test patients stand apart.
 - A class that is empty in reference and prediction is left out of a mean, and counted.
 - Epochs to convergence, of the adaptation: the median over draws; ">20" was not reached.
 - A method without a backbone stands in the tables of every backbone.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-BLOCKS: Final = ("method", "control", "oracle")
+BLOCKS: Final = ("method", "seen", "control", "oracle")
 BACKBONES: Final = ("nano", "tiny", "base", "large")
 
 SHOTS = re.compile(r"(\d+(?:\.\d+)?)(%|s|)")

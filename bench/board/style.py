@@ -62,7 +62,7 @@ def looks(tables: Sequence[Table]) -> dict[tuple[str, str], Look]:
     """(block, row label) -> look; a row looks the same in every figure of one build."""
     palette = seaborn.color_palette("colorblind")
     readable = [palette[place] for place in READABLE]
-    colours = {"method": readable, "control": GREYS, "oracle": DARKS}
+    colours = {"method": readable, "seen": DARKS, "control": GREYS, "oracle": DARKS}
     found: dict[tuple[str, str], Look] = {}
     for block in BLOCKS:
         labels = sorted({row.label for table in tables for row in table.block(block)})

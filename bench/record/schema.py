@@ -15,6 +15,7 @@ SCHEMA_VERSION: Literal[1] = 1
 NO_BACKBONE = "none"
 """A method that takes no backbone has one record for all, and a row in the tables of each."""
 
+Block = Literal["method", "seen", "control", "oracle"]
 Seconds = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
 Unit01 = Annotated[float, Field(ge=0, le=1)]
@@ -57,7 +58,7 @@ class MethodFacts(Part):
     """From the method's card, at the time of the run."""
 
     title: str
-    block: Literal["method", "control", "oracle"]
+    block: Block
     source_sha256: str
     overrides: dict[str, Any] = {}
     unlabelled_images: bool = False

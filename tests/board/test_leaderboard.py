@@ -76,11 +76,15 @@ def test_bold_is_for_the_best_and_those_that_reach_it(tmp_path: Path) -> None:
         record([[0.30], [0.31], [0.32]], method="far"),
         record([[0.99], [0.99], [0.99]], method="cheat", block="oracle"),
         record([[0.98], [0.98], [0.98]], method="control_x", block="control"),
+        record([[0.97], [0.97], [0.97]], method="knows", block="seen"),
     )
     bold = {row[0]: row[1].startswith("**") for row in table_after(text, "### Dice")}
     assert bold == {"best": True, "near": True, "far": False}
     assert table_after(text, "Controls")[0][0] == "control_x"
     assert "**" not in table_after(text, "Controls")[0][1]
+    seen = table_after(text, "Not ranked: a checkpoint that may have been trained on these patients")
+    assert [row[0] for row in seen] == ["knows"]
+    assert "**" not in seen[0][1]
     oracle = table_after(text, "Oracle-prompted: the prompt is made from the test label")
     assert [row[0] for row in oracle] == ["cheat"]
     assert "**" not in oracle[0][1]

@@ -77,7 +77,7 @@ class CheckpointCard(_Frozen):
     file        its name in the weights folder
     nesting     key of the file under which the state dict lies; "" where the file is one
     input_size  side of the square input, in pixels, that the file's position tables are made for
-    medical     True: trained on medical images, which may overlap with a test set
+    medical     True: trained on medical images; its results on published sets are not ranked
     """
 
     family: str
