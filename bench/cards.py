@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -67,12 +68,16 @@ class Card(BaseModel):
 
 
 class PretrainCard(BaseModel):
-    """A method that pre-trains: which options change it, and its share of the budget."""
+    """A method that pre-trains: which options change it, and its share of the budget.
+
+    unless  option -> values with which the method does not pre-train at all (an ablation)
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     options: list[str] = []
     share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    unless: dict[str, list[OptionValue]] = {}
 
 
 class MethodCard(Card):
@@ -96,10 +101,18 @@ class MethodCard(Card):
 
     @model_validator(mode="after")
     def _pretraining_names_options(self) -> Self:
-        strange = [] if self.pretrain is None else set(self.pretrain.options) - set(self.options)
-        if strange:
-            raise ValueError(f"pretrain.options names no option: {', '.join(sorted(strange))}")
+        for key in ("options", "unless") if self.pretrain is not None else ():
+            strange = set(getattr(self.pretrain, key)) - set(self.options)
+            if strange:
+                raise ValueError(f"pretrain.{key} names no option: {', '.join(sorted(strange))}")
         return self
+
+    def pretrains(self, options: Mapping[str, Any]) -> PretrainCard | None:
+        """What is said of pre-training where there is any with these options."""
+        if self.pretrain is None:
+            return None
+        left_out = any(options[name] in values for name, values in self.pretrain.unless.items())
+        return None if left_out else self.pretrain
 
 
 class RemoteCard(BaseModel):

@@ -170,13 +170,13 @@ def _unit(
         },
         "val": request.val,
     }
-    pretrain = None
-    if card.pretrain is not None:
+    pretrain, pretrains = None, card.pretrains(request.options)
+    if pretrains is not None:
         shared = ("protocol", "method", "source", "data", "seed", "budget", "checkpoints")
-        options = {name: request.options[name] for name in card.pretrain.options}
+        options = {name: request.options[name] for name in pretrains.options}
         pretrain = PretrainSpec(
             key=key_of({**{k: content[k] for k in shared}, "pool": drawn.pool, "options": options}),
-            share=card.pretrain.share,
+            share=pretrains.share,
         )
     return Unit(
         key=key_of(content),

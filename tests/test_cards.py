@@ -117,6 +117,10 @@ def test_an_option_may_be_its_default_alone() -> None:
             "pretrain.options names no option: lr",
         ),
         (
+            {"pretrain": {"unless": {"lr": [0]}}, "options": {"rate": 1}},
+            "pretrain.unless names no option: lr",
+        ),
+        (
             {"options": {"mode": {"default": "c", "choices": ["a", "b"]}}},
             "options.mode: the default 'c' is not among the choices",
         ),
@@ -190,3 +194,14 @@ def test_an_absent_card_is_named(tmp_path: Path) -> None:
     file.mkdir()
     with pytest.raises(RequestError, match=r"not readable as YAML: .*Is a directory"):
         read_yaml(file)
+
+
+def test_pretraining_may_be_left_out_by_an_option() -> None:
+    plain = {**METHOD, "options": {"experts": "all", "rank": 4}}
+    assert parse_card(FILE, plain, MethodCard).pretrains({"experts": "all", "rank": 4}) is None
+    raw = {**plain, "pretrain": {"unless": {"experts": ["random", "none"], "rank": [0]}}}
+    card = parse_card(FILE, raw, MethodCard)
+    assert card.pretrain is not None
+    assert card.pretrains({"experts": "all", "rank": 4}) is card.pretrain
+    assert card.pretrains({"experts": "random", "rank": 4}) is None
+    assert card.pretrains({"experts": "all", "rank": 0}) is None

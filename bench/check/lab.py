@@ -102,6 +102,7 @@ class Lab:
             backbone=self.backbone["name"] if card.backbones else NO_BACKBONE,
             checkpoints={family: self.backbone[family] for family in card.backbones},
         )
+        pretrains = card.pretrains(options)
         pool = [*support, *probe]
         return Unit(
             key=key_of({"store": str(store.folder), "run": run, "budget": budget.model_dump()}),
@@ -132,8 +133,8 @@ class Lab:
             keep=("predictions", "state"),
             device=self.device,
             pretrain=None
-            if card.pretrain is None
-            else PretrainSpec(key=key_of({"run": run}), share=card.pretrain.share),
+            if pretrains is None
+            else PretrainSpec(key=key_of({"run": run}), share=pretrains.share),
             needs_test_label=card.needs_test_label,
         )
 

@@ -115,6 +115,13 @@ def test_pretraining_is_shared_and_charged(make_lab: MakeLab) -> None:
     assert stored.stem == first.unit.pretrain.key
 
 
+def test_an_option_that_leaves_pretraining_out_gets_the_whole_budget(make_lab: MakeLab) -> None:
+    result = run(make_lab("pretrains", width=0), steps=10)
+    assert (result.unit.pretrain, result.record.pretraining) == (None, None)
+    assert result.record.adaptation.steps == 10
+    assert float(result.state["total"][0]) == 1000
+
+
 def test_a_budget_of_seconds_stops_between_two_yields(make_lab: MakeLab) -> None:
     lab = make_lab("slow", step=0.1, steps=1000)
     budget = BudgetSpec(name="1 s", seconds=1.0, probes=0)

@@ -9,6 +9,7 @@ from bench.contract import Progress
 
 class Method:
     def __init__(self, options, setting):
+        self.width = options.width
         self.total = np.zeros(1)
 
     def pretrain(self, task, clock):
@@ -19,7 +20,8 @@ class Method:
             yield Progress(steps=1, samples=2)
 
     def adapt(self, task, clock):
-        self.total = np.asarray(task.pretrained["total"])
+        if self.width:
+            self.total = np.asarray(task.pretrained["total"])
         while True:
             self.total = self.total + 100
             yield Progress(steps=1, samples=1)
