@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from bench.protocol import UNLABELLED
+from bench.train.warp import warped
 
 
 def random_views(
@@ -41,12 +42,7 @@ def random_views(
         dim=1,
     )
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)
-    moved = F.grid_sample(images, grid, mode="bilinear", align_corners=False)
-    # Nearest label of label + 1, so that "outside" (0) can be told from background (1).
-    shifted = F.grid_sample(labels[:, None].float() + 1, grid, mode="nearest", align_corners=False)[
-        :, 0
-    ].round()
-    turned = torch.where(shifted == 0, UNLABELLED, shifted - 1).to(torch.uint8)
+    moved, turned = warped(images, labels, grid, outside=UNLABELLED)
 
     power = uniform(gamma).exp().view(n, 1, 1, 1)
     contrast = (1 + uniform(0.2)).view(n, 1, 1, 1)

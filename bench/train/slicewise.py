@@ -24,7 +24,8 @@ alike: an early stop that a recipe plans is left out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,6 +35,7 @@ from torch import Tensor, nn
 from bench.contract import Clock, Progress, Volume
 from bench.data.intensity import normalised
 from bench.data.slices import Canvas, labelled_slices
+from bench.errors import RequestError
 from bench.train.augment import random_views
 from bench.train.fit import FitPlan, fit
 from bench.train.fitted import FittedSchedule
@@ -82,6 +84,25 @@ class SliceRecipe:
             clip=self.clip,
             precision=self.precision,
         )
+
+
+def adjusted(recipe: SliceRecipe, *, precision: Precision = "auto", **given: Any) -> SliceRecipe:
+    """The recipe with what a user gave for its whole numbers; "auto" keeps the recipe's own. With
+    other epochs, the decay is laid out for them."""
+    numbers = {name: _whole(name, value) for name, value in given.items() if value != "auto"}
+    if "epochs" in numbers:
+        numbers.setdefault("planned", numbers["epochs"])
+    return replace(recipe, precision=precision, **numbers)
+
+
+def _whole(name: str, value: Any) -> int:
+    try:
+        number = int(value)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise RequestError(f"{name}={value}: give a whole number above 0, or auto")
+    return number
 
 
 def fit_slices(

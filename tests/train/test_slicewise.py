@@ -12,10 +12,17 @@ from torch import Tensor, nn
 from bench.contract import Progress, Volume
 from bench.data.intensity import normalised
 from bench.data.slices import Canvas
+from bench.errors import RequestError
 from bench.protocol import UNLABELLED
 from bench.train.losses import cross_entropy_squared_dice
 from bench.train.schedule import warm_up_then
-from bench.train.slicewise import SliceRecipe, fit_slices, labels_at, predict_slices
+from bench.train.slicewise import (
+    SliceRecipe,
+    adjusted,
+    fit_slices,
+    labels_at,
+    predict_slices,
+)
 from bench.unit.clock import BudgetClock
 
 Pair = tuple[Tensor, Tensor]
@@ -247,3 +254,18 @@ def test_padding_and_what_is_not_labelled_move_nothing() -> None:
     (slope,) = slopes
     assert (slope[:, :, ~known] == 0).all()
     assert (slope[:, :, known] != 0).all()
+
+
+def test_a_recipe_with_what_a_user_gave() -> None:
+    published = SliceRecipe(batch=24, epochs=160, planned=200, warm_up=250)
+    assert adjusted(published, epochs="auto", batch="auto", warm_up="auto") == published
+    changed = adjusted(published, epochs="30", batch=8, precision="bf16")
+    assert (changed.epochs, changed.planned, changed.batch) == (30, 30, 8)
+    assert (changed.warm_up, changed.precision) == (250, "bf16")
+
+
+@pytest.mark.parametrize("value", ["many", "0", -3, "1.5"])
+def test_a_number_that_is_none_is_refused(value: object) -> None:
+    with pytest.raises(RequestError) as caught:
+        adjusted(RECIPE, batch=value)
+    assert str(caught.value) == f"batch={value}: give a whole number above 0, or auto"
