@@ -1,0 +1,30 @@
+"""Methods on `sam:nano` at 64 px: a step of them is a fraction of a second."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from bench.registry import discover, load
+from tests.methods.tiny import options, setting
+
+SIZE = 64
+
+
+def sam_method(name: str, *, seed: int = 0, classes: int = 2, **changes: Any) -> Any:
+    """The method with the card's defaults and these changes, on the CPU."""
+    torch.manual_seed(seed)
+    given = {"image_size": str(SIZE), "batch": "4", **changes}
+    found, _ = discover().method(name)
+    return load(found)(options(name, **given), replace(setting(classes), backbone={"sam": "nano"}))
+
+
+def tensors(method: Any) -> dict[str, torch.Tensor]:
+    """All of the network, checkpoint included, as it is now."""
+    return {name: value.clone() for name, value in method.network.state_dict().items()}
+
+
+def flat(method: Any) -> torch.Tensor:
+    return torch.cat([value.flatten() for value in method.state_dict().values()])
