@@ -40,7 +40,7 @@ from bench.train.augment import random_views
 from bench.train.fit import FitPlan, fit
 from bench.train.fitted import FittedSchedule
 from bench.train.precision import Precision
-from bench.train.schedule import progress_of
+from bench.train.schedule import Decay, poly_decay, progress_of
 
 Views = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """images (B, 1, S, S) in [0, 1] and labels (B, S, S) uint8 -> the same, augmented."""
@@ -61,6 +61,7 @@ class SliceRecipe:
     warm_up        optimiser steps of linear warm-up
     short_warm_up  what it is cut to where a budget leaves room for fewer than ten of it
     planned        epochs that the decay is laid out for, where a recipe is stopped earlier
+    decay          of the rate after the warm-up
     clip           largest norm of the gradient; None: as it is
     micro          slices that pass through the network at once; None: the batch
     """
@@ -70,6 +71,7 @@ class SliceRecipe:
     warm_up: int
     short_warm_up: int = 25
     planned: int | None = None
+    decay: Decay = poly_decay
     clip: float | None = None
     micro: int | None = None
     precision: Precision = "auto"
@@ -89,7 +91,7 @@ class SliceRecipe:
 def adjusted(recipe: SliceRecipe, *, precision: Precision = "auto", **given: Any) -> SliceRecipe:
     """The recipe with what a user gave for its whole numbers; "auto" keeps the recipe's own. With
     other epochs, the decay is laid out for them."""
-    numbers = {name: _whole(name, value) for name, value in given.items() if value != "auto"}
+    numbers: dict[str, Any] = {k: _whole(k, v) for k, v in given.items() if v != "auto"}
     if "epochs" in numbers:
         numbers.setdefault("planned", numbers["epochs"])
     return replace(recipe, precision=precision, **numbers)
@@ -131,6 +133,7 @@ def fit_slices(
         recipe_steps=steps,
         warm_up=recipe.warm_up,
         short_warm_up=recipe.short_warm_up,
+        decay=recipe.decay,
         ends_at=1.0 if clock.limited else recipe.epochs / (recipe.planned or recipe.epochs),
     )
 

@@ -250,3 +250,10 @@ def test_a_lost_factor_is_an_error() -> None:
     with pytest.raises(RequestError) as caught:
         load_experts(encoder, EXPERTS, state)
     assert "1 missing: blocks.0.attn.qkv.lora_scale.patch" in str(caught.value)
+
+
+def test_without_experts_it_is_the_plain_encoder() -> None:
+    encoder, images = small(), torch.randn(1, 3, 96, 96)
+    fused = FusedEncoder(encoder, [])
+    assert torch.equal(fused(images), encode(encoder, images))
+    assert not list(fused.fusion.parameters())

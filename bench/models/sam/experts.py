@@ -83,12 +83,13 @@ class FusedEncoder(nn.Module):
                 heads=block.attn.num_heads,
                 bottleneck=bottleneck,
             )
-            for block in encoder.blocks
+            for block in (encoder.blocks if self.experts else ())
         ).to(encoder.pos_embed.device)
 
     def forward(self, images: Tensor, *, precision: str = "auto") -> Tensor:
         """Normalised images (B, 3, S, S) -> embeddings (B, C, h, w)."""
-        return encode(self.encoder, images, precision=precision, hooks=Hooks(attend=self.attend))
+        hooks = Hooks(attend=self.attend) if self.experts else None  # none: the plain encoder
+        return encode(self.encoder, images, precision=precision, hooks=hooks)
 
     def attend(self, site: Site, x: Tensor) -> Tensor:
         """A block's attention and the experts' fused change of it: (B, h, w, C) both ways."""
