@@ -1,7 +1,8 @@
-"""Which device a run uses. torch is imported only where a GPU may be."""
+"""Which device a run uses, and what the CPU is. torch is imported only where a GPU may be."""
 
 from __future__ import annotations
 
+import platform
 import shutil
 from pathlib import Path
 
@@ -24,3 +25,13 @@ def resolve_device(given: str) -> str:
     if given == "auto":
         return "cpu"
     raise RequestError(f"device={given}: torch {torch.__version__} sees no CUDA device here")
+
+
+def cpu_name() -> str:
+    """The processor as the system calls it."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

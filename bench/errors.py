@@ -1,9 +1,11 @@
-"""Errors that a user can act on, and the nearest known name to a mistyped one."""
+"""Errors that a user can act on, the nearest name to a mistyped one, and any error in one line."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+
+ALLOCATORS = ("DefaultCPUAllocator", "can't allocate memory", "Cannot allocate memory")
 
 
 class RequestError(Exception):
@@ -39,3 +41,18 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> RequestError:
     else:
         hint = f"known: {', '.join(names[:12])}, ... ({len(names)} in all)"
     return RequestError(f"unknown {kind} {name!r}; {hint}")
+
+
+def reason_of(error: BaseException) -> str:
+    """Any exception in one line that a table can show: what kind of failure it is, first."""
+    name = type(error).__name__
+    line = " ".join(str(error).split())[:300]
+    if name == "OutOfMemoryError" or "CUDA out of memory" in line:
+        return f"out of device memory: {line}"
+    if isinstance(error, MemoryError) or any(mark in line for mark in ALLOCATORS):
+        return f"out of host memory: {line or 'MemoryError'}"
+    if isinstance(error, SystemExit):
+        return f"the method called sys.exit({error.code!r})"
+    if isinstance(error, KeyboardInterrupt):
+        return "the method raised KeyboardInterrupt"
+    return f"{name}: {line}" if line else name

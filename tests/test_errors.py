@@ -1,10 +1,11 @@
-"""Errors a person can act on: the nearest names, and what is said when nothing is near."""
+"""Errors a person can act on: the nearest names, what is said when nothing is near, reasons."""
 
 from __future__ import annotations
 
 import pytest
+import torch
 
-from bench.errors import DataError, RequestError, nearest, unknown
+from bench.errors import DataError, RequestError, nearest, reason_of, unknown
 
 METHODS = ["unet", "control_atlas", "control_empty", "samora"]
 
@@ -68,3 +69,45 @@ def test_a_data_error_names_its_case() -> None:
     assert isinstance(error, RequestError)
     assert str(error) == "case Case07: the .raw file is truncated"
     assert (error.case, error.problem) == ("Case07", "the .raw file is truncated")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ValueError("loss is not finite"), "ValueError: loss is not finite"),
+        (KeyError("share"), "KeyError: 'share'"),
+        (RuntimeError(), "RuntimeError"),
+        (RuntimeError("a\n  b\n\nc"), "RuntimeError: a b c"),
+        (MemoryError(), "out of host memory: MemoryError"),
+        (MemoryError("Unable to allocate 9 TiB"), "out of host memory: Unable to allocate 9 TiB"),
+        (OSError("Cannot allocate memory"), "out of host memory: Cannot allocate memory"),
+        (
+            RuntimeError("CUDA out of memory. Tried"),
+            "out of device memory: CUDA out of memory. Tried",
+        ),
+        (torch.OutOfMemoryError("CUDA out"), "out of device memory: CUDA out"),
+        (SystemExit(3), "the method called sys.exit(3)"),
+        (SystemExit("bye"), "the method called sys.exit('bye')"),
+        (KeyboardInterrupt(), "the method raised KeyboardInterrupt"),
+    ],
+)
+def test_reasons(error: BaseException, reason: str) -> None:
+    assert reason_of(error) == reason
+
+
+def test_a_long_message_is_cut() -> None:
+    assert len(reason_of(ValueError("x" * 5000))) == len("ValueError: ") + 300
+
+
+def test_what_torch_really_says_without_memory() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert reason_of(caught.value).startswith("out of host memory: ")
+
+
+def test_what_numpy_really_says_without_memory() -> None:
+    import numpy as np
+
+    with pytest.raises(MemoryError) as caught:
+        np.empty(2**60, dtype=np.uint8)
+    assert reason_of(caught.value).startswith("out of host memory: Unable to allocate 1.00 EiB")

@@ -19,8 +19,8 @@ import torch
 
 from bench.check.lab import STEPS, Lab, Result, relabelled, seconds_budget, steps_budget
 from bench.contract import Volume
+from bench.errors import reason_of
 from bench.registry import load
-from bench.unit.failure import reason_of
 from bench.unit.predicting import checked
 
 SECONDS = 4.0

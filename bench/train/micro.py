@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from bench.errors import reason_of
 from bench.train.precision import autocast
 from bench.train.random_state import random_state, set_random_state
-from bench.unit.failure import reason_of
 
 log = logging.getLogger(__name__)
 

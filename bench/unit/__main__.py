@@ -13,10 +13,10 @@ import threading
 import traceback
 from pathlib import Path
 
+from bench.errors import reason_of
 from bench.record.schema import Files, Record
 from bench.record.store import record_path, write_record
 from bench.registry import discover
-from bench.unit.failure import reason_of
 from bench.unit.spec import Unit
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import psutil
 import torch
 
-from bench.unit.machine import cpu_name, describe_machine, versions
+from bench.device import cpu_name
+from bench.unit.machine import describe_machine, versions
 
 
 def test_the_same_machine_has_the_same_fingerprint() -> None:

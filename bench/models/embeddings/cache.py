@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from bench.data.places import cache_folder
+from bench.device import cpu_name
 from bench.errors import RequestError
 from bench.models.embeddings.embedded import EMBEDDING, Embedded
 from bench.models.embeddings.entry import SUFFIX, DamagedError, Entry, read_entry, write_entry
@@ -20,7 +21,6 @@ from bench.models.embeddings.inputs import Inputs
 from bench.models.embeddings.ledger import current_ledger
 from bench.models.embeddings.recipe import Recipe
 from bench.models.embeddings.room import Room, mark_used
-from bench.unit.machine import cpu_name
 
 MAX_BYTES = 20 * 10**9
 
