@@ -20,7 +20,6 @@ class FitPlan:
     """batch          samples of an optimiser step
     epochs         length of the method's own recipe; the budget, where there is one, is longer or
                    shorter
-    epoch_samples  an epoch sees at least as many: one volume has too few for it to mean anything
     fill           samples that are left over after an epoch's whole batches are not left out: one
                    more batch is made of them and of others
     micro          samples that pass through the network at once; None: the batch
@@ -30,24 +29,19 @@ class FitPlan:
 
     batch: int
     epochs: int
-    epoch_samples: int = 1
     fill: bool = False
     micro: int | None = None
     clip: float | None = 1.0
     precision: Precision = "auto"
     seed: int | None = None
 
-    def samples(self, count: int) -> int:
-        """Samples of an epoch over `count` of them, before whole batches are made of it."""
-        return max(self.epoch_samples, count)
-
     def batch_of(self, count: int) -> int:
-        return min(self.batch, self.samples(count))
+        return min(self.batch, count)
 
     def steps(self, count: int) -> int:
         """Optimiser steps of an epoch."""
         batch = self.batch_of(count)
-        return max(1, (self.samples(count) + (batch - 1 if self.fill else 0)) // batch)
+        return max(1, (count + (batch - 1 if self.fill else 0)) // batch)
 
     def recipe_steps(self, count: int) -> int:
         """Optimiser steps of the method's own recipe."""

@@ -8,20 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import torch
-
 from bench.contract import Clock
 
 Decay = Callable[[float, float, float], float]
 """(step, steps, warm_up) -> factor, for the steps after the warm-up."""
-
-
-def warm_up_poly(progress: float, *, warm_up: float = 0.05, power: float = 0.9) -> float:
-    """Factor on the base rate: linear up to `warm_up`, then (1 - rest) ** power down to 0."""
-    if progress < warm_up:
-        return max(progress / warm_up, 0.02)
-    rest = (progress - warm_up) / (1 - warm_up)
-    return float((1 - min(rest, 1.0)) ** power)
 
 
 def poly_decay(step: float, steps: float, warm_up: float, *, power: float = 0.9) -> float:
@@ -56,8 +46,3 @@ def progress_of(clock: Clock, *, recipe_steps: int) -> float:
     if clock.limited:
         return clock.fraction
     return min(1.0, clock.steps / max(1, recipe_steps))
-
-
-def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    for group in optimiser.param_groups:
-        group["lr"] = rate

@@ -82,7 +82,8 @@ def test_bold_is_for_the_best_and_those_that_reach_it(tmp_path: Path) -> None:
     assert bold == {"best": True, "near": True, "far": False}
     assert table_after(text, "Controls")[0][0] == "control_x"
     assert "**" not in table_after(text, "Controls")[0][1]
-    seen = table_after(text, "Not ranked: a checkpoint that may have been trained on these patients")
+    title = "Not ranked: a checkpoint that may have been trained on these patients"
+    seen = table_after(text, title)
     assert [row[0] for row in seen] == ["knows"]
     assert "**" not in seen[0][1]
     oracle = table_after(text, "Oracle-prompted: the prompt is made from the test label")

@@ -5,22 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.contract import Clock, Progress, Task
-from bench.data.slices import Canvas, labelled_slices
-from bench.train.augment import random_views
+from bench.contract import Progress
 from bench.train.fit import FitPlan, fit
-from bench.train.losses import cross_entropy_dice
 from bench.train.order import batches
 from bench.train.precision import autocast
-from bench.train.schedule import progress_of, warm_up_poly
 from bench.unit.clock import BudgetClock
-from methods.unet.method import EPOCH_SAMPLES, UNet
-from tests.methods.tiny import adapt, options, setting, volume
 
 
 def pull(work: Iterator[Progress], clock: BudgetClock) -> list[Progress]:
@@ -107,50 +100,6 @@ def test_it_is_the_loop_written_out() -> None:
     assert [(r.steps, r.samples, r.epoch) for r in reports] == [(1, 5, False), (1, 5, True)] * 2
 
 
-class FittedUNet(UNet):
-    """The U-Net on this loop."""
-
-    def adapt(self, task: Task, clock: Clock) -> Iterator[Progress]:
-        data = labelled_slices(task.support, Canvas(self.size))
-        plan = FitPlan(
-            batch=self.options.batch, epochs=self.options.epochs, epoch_samples=EPOCH_SAMPLES
-        )
-        yield from fit(
-            self.network,
-            torch.optim.AdamW(
-                self.network.parameters(),
-                lr=self.options.lr,
-                weight_decay=self.options.weight_decay,
-            ),
-            clock=clock,
-            plan=plan,
-            count=len(data),
-            sample=lambda chosen: random_views(data.images[chosen], data.labels[chosen]),
-            loss=lambda x, y: cross_entropy_dice(self.network(x), y),
-            rate=lambda: warm_up_poly(
-                progress_of(clock, recipe_steps=plan.recipe_steps(len(data)))
-            ),
-            device=self.device,
-        )
-
-
-def test_the_unet_on_it_is_the_unet() -> None:
-    """Bit for bit: the same order, the same views, the same rates, the same steps."""
-    label = np.zeros((5, 16, 16), np.uint8)
-    label[:, 4:10, 3:8] = 1
-
-    def trained(kind: type[UNet]) -> tuple[Tensor, list[Progress]]:
-        torch.manual_seed(0)
-        method = kind(options("unet", size=32, channels=[4, 8], batch=32), setting())
-        reports = adapt(method, [volume(label)], steps=3)
-        return weights(method.network), reports
-
-    ours, theirs = trained(FittedUNet), trained(UNet)
-    assert torch.equal(ours[0], theirs[0])
-    assert [(r.samples, r.epoch) for r in ours[1]] == [(r.samples, r.epoch) for r in theirs[1]]
-    assert [r.loss for r in ours[1]] == pytest.approx([r.loss for r in theirs[1]], rel=1e-6)
-
-
 @pytest.mark.parametrize("micro", [1, 2, 3, 5, 8])
 def test_parts_of_a_batch_are_the_batch(micro: int) -> None:
     """Unequal parts count by their samples."""
@@ -226,12 +175,10 @@ def test_the_order_is_the_seeds_alone() -> None:
     assert not torch.equal(passes[0], passes[1])
 
 
-def test_few_samples_make_a_whole_epoch() -> None:
-    plan = FitPlan(batch=8, epochs=2, epoch_samples=64)
-    assert (plan.batch_of(3), plan.steps(3), plan.recipe_steps(3)) == (8, 8, 16)
+def test_an_epoch_is_one_pass() -> None:
+    plan = FitPlan(batch=8, epochs=2)
+    assert (plan.batch_of(3), plan.steps(3), plan.recipe_steps(3)) == (3, 1, 2)
     assert (plan.batch_of(100), plan.steps(100)) == (8, 12)
-    alone = FitPlan(batch=8, epochs=2)
-    assert (alone.batch_of(3), alone.steps(3)) == (3, 1)
     assert [len(b) for b in batches(10, batch=4, steps=5)] == [4] * 5
     assert torch.cat(list(batches(10, batch=4, steps=5))).bincount().tolist() == [2] * 10
 

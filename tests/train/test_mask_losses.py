@@ -12,7 +12,7 @@ from torch import Tensor
 from torchvision.ops import sigmoid_focal_loss
 
 from bench.protocol import UNLABELLED
-from bench.train.mask_losses import bce_dice, focal_dice, mask_targets
+from bench.train.mask_losses import bce_dice, focal_dice, mask_focal_dice, mask_targets
 
 
 def example(seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -50,6 +50,18 @@ def test_against_the_libraries(seed: int) -> None:
     other = focal_dice(logits, targets, focal_weight=3.0, alpha=0.6, gamma=1.0)
     focal = sigmoid_focal_loss(logits, targets, alpha=0.6, gamma=1.0, reduction="mean")
     assert other.item() == pytest.approx((3 * focal + overlap).item(), rel=1e-5)
+
+
+def test_each_mask_alone_by_hand() -> None:
+    """Share 1/2 everywhere: entropy ln 2, squared miss 1/4, weights 1/4 and 3/4 for 1 and 0."""
+    logits = torch.zeros(2, 1, 2)
+    targets = torch.tensor([[[1.0, 0.0]], [[0.5, UNLABELLED]]])
+    first = 20 * math.log(2) / 4 * (0.25 + 0.75) / 2 + 1 - (2 * 0.5 + 1) / (1 + 1 + 1)
+    # Half covered is hit exactly: no miss. Its Dice is of one pixel.
+    second = 1 - (2 * 0.25 + 1) / (0.5 + 0.5 + 1)
+    found = mask_focal_dice(logits, targets)
+    assert found.tolist() == pytest.approx([first, second])
+    assert focal_dice(logits, targets).item() == pytest.approx((first + second) / 2)
 
 
 @pytest.mark.parametrize("loss", [bce_dice, focal_dice])

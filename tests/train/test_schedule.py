@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from bench.contract import Progress
 from bench.train.schedule import (
@@ -11,44 +10,9 @@ from bench.train.schedule import (
     poly_decay,
     poly_decay_to_zero,
     progress_of,
-    set_rate,
-    warm_up_poly,
     warm_up_then,
 )
 from bench.unit.clock import BudgetClock
-
-
-@pytest.mark.parametrize(
-    ("progress", "factor"),
-    [
-        (0.0, 0.02),  # never quite 0: the first step counts
-        (0.0005, 0.02),
-        (0.01, 0.2),
-        (0.025, 0.5),
-        (0.05, 1.0),
-        (0.525, 0.5**0.9),
-        (0.905, 0.1**0.9),
-        (1.0, 0.0),
-        (1.2, 0.0),  # a step that overruns
-    ],
-)
-def test_warm_up_and_decay(progress: float, factor: float) -> None:
-    assert warm_up_poly(progress) == pytest.approx(factor)
-
-
-def test_other_shapes() -> None:
-    assert warm_up_poly(0.0, warm_up=0.0) == 1.0
-    assert warm_up_poly(0.5, warm_up=0.0, power=2.0) == 0.25
-    assert warm_up_poly(0.1, warm_up=0.2, power=1.0) == 0.5
-    assert warm_up_poly(0.6, warm_up=0.2, power=1.0) == pytest.approx(0.5)
-
-
-def test_it_rises_once_and_falls_once() -> None:
-    factors = [warm_up_poly(i / 1000) for i in range(1001)]
-    top = factors.index(max(factors))
-    assert top == 50
-    assert factors[:top] == sorted(factors[:top])
-    assert factors[top:] == sorted(factors[top:], reverse=True)
 
 
 def test_progress_is_that_of_the_budget() -> None:
@@ -63,16 +27,6 @@ def test_progress_is_that_of_the_recipe_without_one() -> None:
     assert progress_of(clock, recipe_steps=40) == 0.25
     assert progress_of(clock, recipe_steps=5) == 1.0
     assert progress_of(clock, recipe_steps=0) == 1.0
-
-
-def test_every_group_gets_the_rate() -> None:
-    weights = [torch.nn.Parameter(torch.ones(1)) for _ in range(2)]
-    optimiser = torch.optim.SGD([{"params": [w]} for w in weights], lr=0.0)
-    set_rate(optimiser, 0.5)
-    for weight in weights:
-        weight.grad = torch.ones(1)
-    optimiser.step()
-    assert [weight.item() for weight in weights] == [0.5, 0.5]
 
 
 @pytest.mark.parametrize(
