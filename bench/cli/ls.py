@@ -1,6 +1,7 @@
-"""python -m bench ls [methods|datasets|budgets|backbones|records] [--json] [results=DIR]
+"""python -m bench ls [methods|datasets|budgets|backbones|checkpoints|records] [--json] [results=DIR]
 
-Lists what there is. Without a word: methods and datasets.
+Lists what there is. Without a word: methods and datasets. A backbone names one checkpoint of each
+family; `backbone.sam=NAME` takes another one of `ls checkpoints`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from bench.errors import unknown
 from bench.registry import Found, discover
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
-KINDS = ("methods", "datasets", "budgets", "backbones", "records")
+KINDS = ("methods", "datasets", "budgets", "backbones", "checkpoints", "records")
 Row = dict[str, Any]
 
 
@@ -47,6 +48,8 @@ def rows_of(kind: str, include: tuple[Path, ...], results: Path) -> list[Row]:
         return [_group(file) for file in sorted((CONF / "budget").glob("*.yaml"))]
     if kind == "backbones":
         return [_group(file) for file in sorted((CONF / "backbone").glob("*.yaml"))]
+    if kind == "checkpoints":
+        return _checkpoints()
     return _records(results)
 
 
@@ -76,6 +79,13 @@ def _group(file: Path) -> Row:
     values = read_yaml(file)
     shown = {k: ("-" if v is None else v) for k, v in values.items() if k != "name"}
     return {"name": file.stem, **shown, "what": comment}
+
+
+def _checkpoints() -> list[Row]:
+    from bench.models.checkpoints import checkpoint_rows
+
+    order = ("family", "name", "size", "input", "here", "licence", "title", "trained on")
+    return [{name: row[name] for name in order} for row in checkpoint_rows()]
 
 
 def _records(results: Path) -> list[Row]:

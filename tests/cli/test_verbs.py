@@ -68,12 +68,15 @@ def test_a_wrong_word_is_one_line(bench: Bench, words: list[str], message: str) 
 def test_ls_in_words_and_json(bench: Bench) -> None:
     assert "unet" in bench("ls").out
     everything = json.loads(
-        bench("ls", "methods", "datasets", "budgets", "backbones", "--json").out
+        bench("ls", "methods", "datasets", "budgets", "backbones", "checkpoints", "--json").out
     )
     assert {row["name"] for row in everything["methods"]} >= {"unet", "control_empty"}
     assert {row["name"] for row in everything["datasets"]} >= {"phantom", "promise12", "msd_liver"}
     assert {row["name"] for row in everything["budgets"]} >= {"cpu-2min", "1gpu-1h", "paper"}
     assert {row["name"] for row in everything["backbones"]} == {"nano", "tiny", "base", "large"}
+    found = {(row["family"], row["name"]): row for row in everything["checkpoints"]}
+    assert found["sam", "nano"]["here"] == "yes"
+    assert found["sam", "vit_l"]["size"] == "1249.5 MB"
 
 
 def test_ls_and_help_stay_light() -> None:
