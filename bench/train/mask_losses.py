@@ -34,12 +34,25 @@ def focal_dice(
     gamma: float = 2.0,
 ) -> Tensor:
     """focal_weight x focal loss + Dice; the arguments otherwise as for `bce_dice`."""
+    losses = mask_focal_dice(logits, targets, focal_weight=focal_weight, alpha=alpha, gamma=gamma)
+    return _over_masks(losses, (targets != UNLABELLED).float())
+
+
+def mask_focal_dice(
+    logits: Tensor,
+    targets: Tensor,
+    *,
+    focal_weight: float = FOCAL_WEIGHT,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+) -> Tensor:
+    """`focal_dice` of each mask alone: (..., H, W) -> (...). For a network that gives several
+    guesses, of which the best is taught."""
     logits, truth, known = _split(logits, targets)
     entropy = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
     miss = (logits.sigmoid() - truth).abs() ** gamma
     weight = alpha * truth + (1 - alpha) * (1 - truth)
-    focal = _mean(weight * miss * entropy, known)
-    return _over_masks(focal_weight * focal + _dice(logits, truth, known), known)
+    return focal_weight * _mean(weight * miss * entropy, known) + _dice(logits, truth, known)
 
 
 def mask_targets(labels: Tensor, classes: Sequence[int], size: tuple[int, int]) -> Tensor:

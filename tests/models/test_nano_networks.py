@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.models.nano import sizes
 from bench.models.nano.memory_route import answered, asked, encoded, remembered, set_image_size
 from bench.models.nano.networks import BUILDERS, build_dino, build_sam, build_sam2, normalised
 from bench.models.nano.sam_task import chosen_mask, decode
@@ -27,18 +26,19 @@ def test_all_weights_together_stay_under_16_megabytes_in_half_precision() -> Non
 
 
 def test_hiera_global_blocks_never_open_a_stage() -> None:
-    opening = {sum(sizes.SAM2["stages"][:i]) for i in range(1, 4)}
-    assert not opening & set(sizes.SAM2["global_att_blocks"])
+    trunk = build_sam2().image_encoder.trunk
+    assert not set(trunk.q_pool_blocks) & set(trunk.global_att_blocks)
+    assert len(trunk.q_pool_blocks) == 3
 
 
 def test_normalisation_gives_three_channels_of_the_usual_statistics() -> None:
     image = torch.full((1, 1, 2, 2), 0.5)
-    in_255 = normalised(image, sizes.SAM)[0, :, 0, 0]
+    in_255 = normalised(image, "sam")[0, :, 0, 0]
     assert in_255.tolist() == pytest.approx(
         [(127.5 - 123.675) / 58.395, (127.5 - 116.28) / 57.12, (127.5 - 103.53) / 57.375],
         abs=1e-5,
     )
-    unit = normalised(image, sizes.DINO)[0, :, 0, 0]
+    unit = normalised(image, "dino")[0, :, 0, 0]
     assert unit.tolist() == pytest.approx(
         [(0.5 - 0.485) / 0.229, (0.5 - 0.456) / 0.224, (0.5 - 0.406) / 0.225], abs=1e-5
     )

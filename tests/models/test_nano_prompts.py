@@ -1,4 +1,4 @@
-"""Prompts lie where they should; losses have their hand-computed values."""
+"""Prompts lie where they should; what is measured and taught has its hand-computed values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 from bench.models.nano.affinity import Affinity, labels_at
 from bench.models.nano.dino_task import HEAT, choice
-from bench.models.nano.losses import dice, focal, iou, mask_loss
+from bench.models.nano.overlap import iou
 from bench.models.nano.prompts import box_around, correction, point_in, rough_logits
 
 
@@ -61,17 +61,6 @@ def test_rough_mask_is_near_the_mask_but_not_the_mask() -> None:
     overlap = iou(rough, mask[:, ::2, ::2].float())
     assert (overlap < 1).all()
     assert overlap.mean() > 0.6
-
-
-def test_focal_and_dice_by_hand() -> None:
-    logits = torch.tensor([[[0.0, 0.0]]])
-    target = torch.tensor([[[1.0, 0.0]]])
-    # p = 1/2 everywhere: entropy ln 2, squared miss 1/4, weights 1/4 and 3/4, mean over two pixels.
-    assert float(focal(logits, target)) == pytest.approx(math.log(2) / 4 * (0.25 + 0.75) / 2)
-    # overlap 1/2, sizes 1 + 1, one added above and below.
-    assert float(dice(logits, target)) == pytest.approx(1 - 2 / 3)
-    total = 20 * float(focal(logits, target)) + float(dice(logits, target))
-    assert float(mask_loss(logits, target)) == pytest.approx(total)
 
 
 def test_iou_by_hand_and_for_empty_masks() -> None:

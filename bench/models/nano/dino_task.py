@@ -10,12 +10,12 @@ prototypes the teacher's first answers say nothing, and a short training ends be
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.models.nano import sizes
 from bench.models.nano.drawing.fields import chance, normal, uniform
 from bench.models.nano.drawing.look import another_scan, random_looks, shown
 from bench.models.nano.drawing.raster import label_maps
@@ -89,9 +89,9 @@ class DinoTask(nn.Module):
     def __init__(self, patients: int = 24) -> None:
         super().__init__()
         self.patients = patients
-        body = build_dino()
+        body: Any = build_dino()
         settle_dino(body)
-        self.student = nn.ModuleList([body, head(sizes.DINO["embed_dim"])])
+        self.student = nn.ModuleList([body, head(body.embed_dim)])
         self.teacher = copy.deepcopy(self.student).requires_grad_(False)
         self.predictor = head(CODES)
         self.size, self.keep = SMALL, KEEP_FIRST
@@ -113,7 +113,7 @@ class DinoTask(nn.Module):
         """The loss of one batch drawn from the generator, and figures to log."""
         views = draw_views(self.patients, 2, self.size, generator).flatten(0, 1)
         crops = cropped(views, self.size, 0.75, 1.0, generator).to(device)
-        crops = normalised(crops, sizes.DINO)
+        crops = normalised(crops, "dino")
         with torch.no_grad():
             first, second = self.teacher[1](self.teacher[0](crops)).chunk(2)
         a, b = self._said(crops).chunk(2)

@@ -15,13 +15,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.errors import RequestError
-from bench.models.nano import sizes
 from bench.models.nano.dino_task import draw_views
 from bench.models.nano.drawing.episodes import draw_episodes
 from bench.models.nano.export import load
-from bench.models.nano.losses import iou
 from bench.models.nano.memory_route import answered, encoded
-from bench.models.nano.networks import BUILDERS, normalised
+from bench.models.nano.networks import BUILDERS, nano_card, normalised
+from bench.models.nano.overlap import iou
 from bench.models.nano.plan import WHICH
 from bench.models.nano.prompts import box_around, point_in
 from bench.models.nano.sam_task import chosen_mask, decode, draw_objects
@@ -46,7 +45,7 @@ def sam_figures(network: Any, batches: int = 16) -> dict[str, float]:
         drawn = draw_objects(16, 4, generator)
         point = point_in(drawn.masks, generator)[:, None]
         box = box_around(drawn.masks, generator)
-        features = network.image_encoder(normalised(drawn.images, sizes.SAM))[drawn.number]
+        features = network.image_encoder(normalised(drawn.images, "sam"))[drawn.number]
         label = torch.ones(len(point), 1)
         for kind, asked in (("point", {"points": (point, label)}), ("box", {"boxes": box})):
             given = {"points": None, "boxes": None, "masks": None} | asked
@@ -67,13 +66,13 @@ def sam2_figures(network: Any, batches: int = 16) -> dict[str, float]:
     `copy_k1`: the support's mask taken as the answer. `absent_k4`: share of absent objects that get
     no pixel.
     """
-    size = sizes.SAM2["image_size"]
+    size = nano_card("sam2").input_size
     figures: dict[str, float] = {}
     for supports in (1, 4):
         found, copied, silent = [], [], []
         for batch in range(batches):
             drawn = draw_episodes(6, supports, 3, size, held_out(1000 * supports + batch))
-            images = normalised(drawn.images.flatten(0, 1), sizes.SAM2)
+            images = normalised(drawn.images.flatten(0, 1), "sam2")
             answer = answered(network, encoded(network, images), drawn.masks[:, :, :-1])
             truth = drawn.masks[:, :, -1].flatten(0, 1)
             there = truth.flatten(1).any(dim=1)
@@ -96,10 +95,10 @@ def dino_figures(network: Any, patients: int = 200) -> dict[str, float]:
     `retrieval`: by the network's embedding; `pixels`: by the image itself at 32 x 32, as a control.
     `swapped`: with bright and dark exchanged in the queries.
     """
-    query, pool = draw_views(patients, 2, sizes.DINO["img_size"], held_out(0)).unbind(0)
+    query, pool = draw_views(patients, 2, nano_card("dino").input_size, held_out(0)).unbind(0)
 
     def embed(images: Tensor) -> Tensor:
-        return torch.cat([network(normalised(x, sizes.DINO)) for x in images.split(50)])
+        return torch.cat([network(normalised(x, "dino")) for x in images.split(50)])
 
     def small(images: Tensor) -> Tensor:
         flat = F.interpolate(images, size=32, mode="area").flatten(1)

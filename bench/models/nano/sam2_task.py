@@ -6,12 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.models.nano import sizes
 from bench.models.nano.affinity import Affinity, labels_at
 from bench.models.nano.drawing.episodes import draw_episodes
-from bench.models.nano.losses import iou, mask_loss
 from bench.models.nano.memory_route import Features, answered, encoded, set_image_size
-from bench.models.nano.networks import build_sam2, normalised
+from bench.models.nano.networks import build_sam2, nano_card, normalised
+from bench.models.nano.overlap import iou
+from bench.train.mask_losses import mask_focal_dice
 
 MOST_SUPPORTS = 4
 AFFINITY = 0.5  # weight of the encoder's helper task
@@ -24,13 +24,13 @@ class Sam2Task(nn.Module):
     def __init__(self, episodes: int = 6, objects: int = 3) -> None:
         super().__init__()
         self.network = build_sam2()
-        self.affinity = Affinity(sizes.SAM2["d_model"])
+        self.affinity = Affinity(self.network.hidden_dim)
         self.episodes, self.objects = episodes, objects
-        self.size = sizes.SAM2["image_size"]
+        self.size = nano_card("sam2").input_size
 
     def begin(self, done: float) -> None:
         """Choose the image size for a training of which the share `done` is over."""
-        full = sizes.SAM2["image_size"]
+        full = nano_card("sam2").input_size
         self.size = full if done >= SMALL_UNTIL else full // 2
         set_image_size(self.network, self.size)
 
@@ -38,7 +38,7 @@ class Sam2Task(nn.Module):
         """The loss of one batch drawn from the generator, and figures to log."""
         supports = int(torch.randint(1, MOST_SUPPORTS + 1, (1,), generator=generator))
         drawn = draw_episodes(self.episodes, supports, self.objects, self.size, generator)
-        images = normalised(drawn.images.to(device), sizes.SAM2)
+        images = normalised(drawn.images.to(device), "sam2")
         masks = drawn.masks.to(device)
         features = encoded(self.network, images.flatten(0, 1))
         helper = self._helper(features, drawn.label.to(device))
@@ -46,7 +46,7 @@ class Sam2Task(nn.Module):
         target = F.avg_pool2d(masks[:, :, -1].flatten(0, 1)[:, None].float(), 4)
         there = target.flatten(1).any(dim=1)
         truth = target.expand_as(answer.masks)
-        each = mask_loss(answer.masks, truth)
+        each = mask_focal_dice(answer.masks, truth)
         overlap = iou(answer.masks, truth)
         # Masks of absent objects are not taught: the object score decides about them.
         count = there.sum().clamp(min=1)

@@ -9,17 +9,17 @@ import torch.nn.functional as F
 from segment_anything.modeling import Sam
 from torch import Tensor, nn
 
-from bench.models.nano import sizes
 from bench.models.nano.affinity import Affinity, labels_at
 from bench.models.nano.drawing.fields import uniform
 from bench.models.nano.drawing.look import random_looks, shown
 from bench.models.nano.drawing.raster import label_maps
 from bench.models.nano.drawing.scene import random_scenes
 from bench.models.nano.drawing.targets import random_objects
-from bench.models.nano.losses import iou, mask_loss
-from bench.models.nano.networks import build_sam, normalised
+from bench.models.nano.networks import build_sam, nano_card, normalised
+from bench.models.nano.overlap import iou
 from bench.models.nano.prompts import box_around, correction, point_in, rough_logits
 from bench.models.nano.start import settle_sam
+from bench.train.mask_losses import mask_focal_dice
 
 POINTS, BOXES = 0.6, 0.25  # share of first prompts; the rest are coarse masks
 AFFINITY = 0.5  # weight of the encoder's helper task
@@ -38,7 +38,7 @@ class Drawn:
 
 def draw_objects(images: int, each: int, generator: torch.Generator) -> Drawn:
     """Images of the network's size with several objects each."""
-    size = sizes.SAM["image_size"]
+    size = nano_card("sam").input_size
     scene = random_scenes(images, generator)
     label = label_maps(scene, uniform(-0.7, 0.7, images, generator=generator), size)
     picture = shown(label, random_looks(scene, generator), generator)
@@ -74,7 +74,7 @@ class SamTask(nn.Module):
         super().__init__()
         self.network = build_sam()
         settle_sam(self.network)
-        self.affinity = Affinity(sizes.SAM["prompt_embed_dim"])
+        self.affinity = Affinity(self.network.prompt_encoder.embed_dim)
         self.images, self.each, self.rounds = images, each, 1
 
     def begin(self, done: float) -> None:
@@ -86,7 +86,7 @@ class SamTask(nn.Module):
         sam = self.network
         drawn = draw_objects(self.images, self.each, generator)
         mask = drawn.masks
-        features = sam.image_encoder(normalised(drawn.images.to(device), sizes.SAM))
+        features = sam.image_encoder(normalised(drawn.images.to(device), "sam"))
         tokens = features.flatten(2).transpose(1, 2)
         known = labels_at(drawn.label, features.shape[-1]).to(device)
         helper = self.affinity(tokens, tokens, known, known)
@@ -115,7 +115,7 @@ class SamTask(nn.Module):
             sparse, dense = self._prompted(points, labels, boxes, logits, has_mask, (a, b), device)
             masks, quality = decode(sam, embedding, sparse, dense)
             truth = small[:, None].expand_as(masks)
-            each = mask_loss(masks, truth)
+            each = mask_focal_dice(masks, truth)
             overlap = iou(masks, truth)
             error = (quality - overlap) ** 2
             if turn == 0:
