@@ -1,6 +1,6 @@
-"""python -m bench ls [methods|datasets|budgets|backbones|checkpoints|records] [--json] [results=DIR]
+"""python -m bench ls [KIND ...] [--json] [results=DIR]
 
-Lists what there is. Without a word: methods and datasets. A backbone names one checkpoint of each
+KIND is methods, datasets, budgets, backbones, checkpoints or records. Lists what there is. Without a word: methods and datasets. A backbone names one checkpoint of each
 family; `backbone.sam=NAME` takes another one of `ls checkpoints`.
 """
 
