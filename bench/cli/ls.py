@@ -1,7 +1,8 @@
 """python -m bench ls [KIND ...] [--json] [results=DIR]
 
-KIND is methods, datasets, budgets, backbones, checkpoints or records. Lists what there is. Without a word: methods and datasets. A backbone names one checkpoint of each
-family; `backbone.sam=NAME` takes another one of `ls checkpoints`.
+KIND is methods, datasets, budgets, backbones, checkpoints or records; without one: methods and
+datasets. A backbone names one checkpoint of each family; `backbone.sam=NAME` takes another one of
+`ls checkpoints`.
 """
 
 from __future__ import annotations
