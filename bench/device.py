@@ -1,7 +1,8 @@
-"""Which device a run uses, and what the CPU is. torch is imported only where a GPU may be."""
+"""Which device a run uses, what the CPU is and how much of it there is. torch is imported only where a GPU may be."""
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 from pathlib import Path
@@ -35,3 +36,10 @@ def cpu_name() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def usable_cores() -> int:
+    """Cores that this process may use: a container or a cluster's job often has a part of them."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

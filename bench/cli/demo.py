@@ -14,6 +14,7 @@ from rich.console import Console
 
 from bench.cards import MethodCard
 from bench.cli.run import run
+from bench.device import usable_cores
 from bench.errors import RequestError
 from bench.registry import Registry, discover
 
@@ -25,6 +26,8 @@ DEFAULTS = {
     "device": "cpu",
     "results": ".demo",
 }
+MOST_JOBS = 4
+"""Units at once in the demo, on as many cores: a first look should be quick, and fit in memory."""
 
 
 def quick_methods(registry: Registry) -> list[str]:
@@ -41,6 +44,8 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
     if "dataset" in given:
         raise RequestError("the demo has its own data; `run dataset=...` takes others")
     words = [f"{key}={value}" for key, value in DEFAULTS.items() if key not in given]
+    if not any(key.startswith("executor") for key in given):
+        words += [f"executor.jobs={min(MOST_JOBS, usable_cores())}", "executor.threads=1"]
     if "method" not in given:
         words.append(f"method={','.join(quick_methods(discover(include)))}")
     code = run([*words, *arguments], include, command="python -m bench demo")

@@ -15,6 +15,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from bench.device import usable_cores
 from bench.errors import RequestError
 from bench.executors.claim import Claims, fail
 from bench.executors.events import Event
@@ -38,10 +39,12 @@ class _Job:
 
 
 class Local:
-    """options: jobs ("auto" or how many at once), timeout ("auto" or seconds for one unit)."""
+    """options: jobs ("auto" or how many at once), threads ("auto" or how many each), timeout ("auto"
+    or seconds for one unit)."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self.jobs = _positive(options.get("jobs", "auto"), "executor.jobs", whole=True)
+        self.threads = _positive(options.get("threads", "auto"), "executor.threads", whole=True)
         self.timeout = _positive(options.get("timeout", "auto"), "executor.timeout", whole=False)
 
     def run(self, units: Sequence[Unit], report: Callable[[Event], None]) -> None:
@@ -80,7 +83,7 @@ class Local:
                 job.lock.release()
 
     def _start(self, unit: Unit, lock: FileLock, slot: int, slots: int, gpus: int) -> _Job:
-        threads = max(1, (os.cpu_count() or 1) // slots)
+        threads = int(self.threads or default_threads(slots))
         unit = unit.model_copy(update={"threads": threads})
         environment = {**os.environ, **{name: str(threads) for name in THREAD_VARIABLES}}
         environment["PYTHONPATH"] = os.pathsep.join(
@@ -146,6 +149,15 @@ def _gpus(units: Sequence[Unit]) -> int:
     if any(unit.device.startswith("cuda") for unit in units):
         return len(_visible_gpus())
     return 0
+
+
+def default_threads(jobs: int) -> int:
+    """What the user's environment says, as for any program of theirs; or an equal part of the cores
+    that this process may use."""
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    if said.isdecimal() and int(said) > 0:
+        return int(said)
+    return max(1, usable_cores() // jobs)
 
 
 def _positive(value: Any, name: str, *, whole: bool) -> float | None:
