@@ -1,4 +1,4 @@
-"""Which device a run uses, what the CPU is and how much of it there is. torch is imported only where a GPU may be."""
+"""Which device a run uses, and what CPU there is. torch is imported only where a GPU may be."""
 
 from __future__ import annotations
 

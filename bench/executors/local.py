@@ -39,8 +39,8 @@ class _Job:
 
 
 class Local:
-    """options: jobs ("auto" or how many at once), threads ("auto" or how many each), timeout ("auto"
-    or seconds for one unit)."""
+    """options: jobs, how many at once; threads, how many each; timeout, seconds for one unit. Each
+    may be "auto"."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self.jobs = _positive(options.get("jobs", "auto"), "executor.jobs", whole=True)

@@ -52,6 +52,17 @@ class Site:
         attended = _attend(self.attention, self.window, projected.flatten(0, 1))
         return attended.unflatten(0, (len(adapters), len(x)))
 
+    def attend_beside(self, x: Tensor, adapters: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Its plain attention (B, h, w, C), and that under each of these adapters alone, (adapters,
+        B, h, w, C), of which nothing is kept for a backward pass."""
+        layer = self.attention.qkv
+        plain = layer.base_layer(x)
+        base = _attend(self.attention, self.window, plain)
+        with torch.no_grad():
+            projected = layer.each(x, adapters, base=plain)
+            attended = _attend(self.attention, self.window, projected.flatten(0, 1))
+        return base, attended.unflatten(0, (len(adapters), len(x)))
+
     def windows(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(B, h, w, C) -> the windows (B * n, s, s, C) and where they are padding, (B * n, s, s).
 

@@ -65,6 +65,7 @@ class FusedEncoder(nn.Module):
         bottleneck: int = 32,
         train_experts: bool = False,
         recompute: bool = False,
+        through: bool = True,
     ) -> None:
         """recompute: keep none of a block's attentions for the backward pass, compute them again.
 
@@ -73,7 +74,7 @@ class FusedEncoder(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.experts = tuple(experts)
-        self.mode, self.recompute = mode, recompute
+        self.mode, self.recompute, self.through = mode, recompute, through
         use_lora(encoder, self.experts, train=train_experts)
         self.fusion = nn.ModuleList(
             make_fusion(
@@ -121,5 +122,8 @@ class FusedEncoder(nn.Module):
 
     def _residuals(self, site: Site, x: Tensor) -> tuple[Tensor, Tensor]:
         """The plain attention (B, h, w, C) and what each expert changes (levels, B, h, w, C)."""
-        attended = site.attend_each(x, [None, *self.experts])
-        return attended[0], attended[1:] - attended[0]
+        if self.through:
+            attended = site.attend_each(x, [None, *self.experts])
+            return attended[0], attended[1:] - attended[0]
+        base, under = site.attend_beside(x, self.experts)
+        return base, under - base.detach()

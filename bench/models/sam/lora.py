@@ -76,9 +76,14 @@ class SliceLora(nn.Module, LoraLayer):
             result = self._adapted(result, x, name)
         return result
 
-    def each(self, x: Tensor, adapters: Sequence[str | None]) -> Tensor:
-        """(..., in) -> (adapters, ..., out): under each alone, active or not; None: under none."""
-        base = self.base_layer(x)
+    def each(
+        self, x: Tensor, adapters: Sequence[str | None], *, base: Tensor | None = None
+    ) -> Tensor:
+        """(..., in) -> (adapters, ..., out): under each alone, active or not; None: under none.
+
+        base: what the layer gives under none, where that is known.
+        """
+        base = self.base_layer(x) if base is None else base
         return torch.stack([base if a is None else self._adapted(base, x, a) for a in adapters])
 
     def _adapted(self, result: Tensor, x: Tensor, name: str) -> Tensor:

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -101,11 +100,12 @@ def _stages(trunk: Any, images: Tensor, places: Tensor, hooks: Hooks) -> list[Te
     alone = hooks.attend is None and hooks.after is None and not torch.is_grad_enabled()
     ended: list[Tensor] = []
     for number, block in enumerate(trunk.blocks):
-        # In place where no one else may hold x, so that no block touches new memory for it.
-        owned = alone and not (ended and ended[-1] is x)
-        run = partial(_block, block, _site(number, block), hook=hooks.attend, owned=owned)
-        rows = _strip(block, x) if alone else x.shape[1]
-        x = run(x) if rows >= x.shape[1] else torch.cat([run(s) for s in x.split(rows, 1)], dim=1)
+        site = _site(number, block)
+        if alone:
+            # In place where no one else may hold x, so that no block touches new memory for it.
+            x = _in_parts(block, site, x, owned=not any(each is x for each in ended))
+        else:
+            x = _block(block, site, x, hook=hooks.attend)
         if hooks.after is not None:
             x = hooks.after(number, x)
         if number in trunk.stage_ends:
@@ -130,13 +130,27 @@ def _block(
     return x.add_(changed) if owned or not torch.is_grad_enabled() else x + changed
 
 
-def _strip(block: Any, x: Tensor) -> int:
-    """Rows that pass through a block at a time: whole windows, which do not see each other."""
+def _in_parts(block: Any, site: Site, x: Tensor, *, owned: bool) -> Tensor:
+    """A block of which nothing is kept for a backward pass, some images at a time on a CPU, or some
+    rows of windows of an image: windows do not see each other."""
     batch, height, width, channels = x.shape
-    window = block.window_size
-    if not window or x.device.type != "cpu":
-        return height
-    return max(1, STRIP // (batch * width * channels * window)) * window
+    images, rows, window = batch, height, block.window_size
+    if x.device.type == "cpu":
+        images = max(1, STRIP // (height * width * channels))
+        if window:
+            rows = max(1, STRIP // (width * channels * window)) * window
+    parts = [
+        [_block(block, site, strip, owned=owned) for strip in some.split(rows, dim=1)]
+        for some in x.split(images)
+    ]
+    if owned and block.dim == block.dim_out:
+        return x
+    return _cat([_cat(strips, dim=1) for strips in parts], dim=0)
+
+
+def _cat(parts: list[Tensor], *, dim: int) -> Tensor:
+    """A single one is not copied."""
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=dim)
 
 
 def _site(number: int, block: Any) -> Site:
