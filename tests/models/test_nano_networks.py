@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.models.nano.memory_route import answered, asked, encoded, remembered, set_image_size
+from bench.models.nano.memory_route import answered, encoded, set_image_size
 from bench.models.nano.networks import BUILDERS, build_dino, build_sam, build_sam2, normalised
 from bench.models.nano.sam_task import chosen_mask, decode
 from bench.models.nano.start import settle_sam, waves
+from bench.models.sam2.memory import rows_of
 
 PARAMETERS = {"sam": 3_252_864, "sam2": 2_071_906, "dino": 2_312_640}
 
@@ -90,59 +91,14 @@ def test_position_waves_tell_every_place_from_every_other() -> None:
 
 
 @torch.inference_mode()
-def test_memory_route_equals_the_packages_track_step() -> None:
-    torch.manual_seed(0)
-    net = build_sam2().eval()
-    images = torch.randn(3, 3, 256, 256)
-    masks = torch.zeros(1, 1, 2, 256, 256, dtype=torch.bool)
-    masks[..., 60:160, 80:200] = True
-    features = encoded(net, images)
-    answer = answered(net, features, masks)
-
-    bank = {"cond_frame_outputs": {}, "non_cond_frame_outputs": {}}
-    for k in range(3):
-        one = features.take(torch.tensor([k]))
-        out = net.track_step(
-            frame_idx=k,
-            is_init_cond_frame=k < 2,
-            current_vision_feats=one.levels,
-            current_vision_pos_embeds=one.places,
-            feat_sizes=one.sizes,
-            point_inputs=None,
-            mask_inputs=masks[0, :, k][:, None].float() if k < 2 else None,
-            output_dict=bank,
-            num_frames=3,
-            run_mem_encoder=k < 2,
-        )
-        if k < 2:
-            bank["cond_frame_outputs"][k] = out
-    torch.testing.assert_close(out["object_score_logits"], answer.present, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(out["pred_masks"][:, 0], answer.best(), rtol=1e-4, atol=1e-4)
-
-
-@torch.inference_mode()
 def test_objects_in_a_batch_do_not_see_each_other() -> None:
     torch.manual_seed(0)
     net = build_sam2().eval()
     features = encoded(net, torch.randn(4, 3, 256, 256))
     masks = torch.rand(2, 2, 1, 256, 256) > 0.5
     both = answered(net, features, masks)
-    second = answered(net, features.take(torch.tensor([2, 3])), masks[1:, 1:])
+    second = answered(net, rows_of(features, torch.tensor([2, 3])), masks[1:, 1:])
     torch.testing.assert_close(both.masks[3:], second.masks, rtol=1e-4, atol=1e-4)
-
-
-@torch.inference_mode()
-def test_an_empty_support_mask_leaves_another_memory() -> None:
-    torch.manual_seed(0)
-    net = build_sam2().eval()
-    features = encoded(net, torch.randn(2, 3, 256, 256))
-    support, query = features.take(torch.tensor([0])), features.take(torch.tensor([1]))
-    full = torch.ones(1, 1, 256, 256)
-    banks = [remembered(net, support, mask, 1) for mask in (full, 0 * full)]
-    pointer = banks[1]["cond_frame_outputs"][0]["obj_ptr"]
-    torch.testing.assert_close(pointer, net.no_obj_ptr.expand_as(pointer))
-    answers = [asked(net, query, bank).masks for bank in banks]
-    assert not torch.allclose(answers[0], answers[1])
 
 
 @torch.inference_mode()

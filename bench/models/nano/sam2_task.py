@@ -8,9 +8,10 @@ from torch import Tensor, nn
 
 from bench.models.nano.affinity import Affinity, labels_at
 from bench.models.nano.drawing.episodes import draw_episodes
-from bench.models.nano.memory_route import Features, answered, encoded, set_image_size
+from bench.models.nano.memory_route import answered, encoded, set_image_size
 from bench.models.nano.networks import build_sam2, nano_card, normalised
 from bench.models.nano.overlap import iou
+from bench.models.sam2.encode import Features
 from bench.train.mask_losses import mask_focal_dice
 
 MOST_SUPPORTS = 4
@@ -69,6 +70,7 @@ class Sam2Task(nn.Module):
         label (N, K + 1, H, H). Structures keep their number from slice to slice.
         """
         count, frames = label.shape[:2]
-        tokens = features.levels[-1].transpose(0, 1).unflatten(0, (count, frames))
-        known = labels_at(label.flatten(0, 1), features.sizes[-1][0]).view(count, frames, -1)
+        tokens = features.s16.flatten(2).transpose(1, 2).unflatten(0, (count, frames))
+        side = features.s16.shape[-1]
+        known = labels_at(label.flatten(0, 1), side).view(count, frames, -1)
         return self.affinity(tokens[:, -1], tokens[:, 0], known[:, -1], known[:, 0])
