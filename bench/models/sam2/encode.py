@@ -25,7 +25,7 @@ from bench.train.precision import Precision, autocast, resolve_precision
 if TYPE_CHECKING:
     from sam2.modeling.sam2_base import SAM2Base
 
-STRIP = 1 << 18
+STRIP = 1 << 19
 """Numbers of a block's input that pass through it at a time on a CPU, about: what they become in
 between, up to four times as many, then stays in the cache."""
 
