@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 HEAD = """# Performance
 
-Made by `make bench` (pytest-benchmark, `tests/perf`). Every figure is a ratio or a time of one run
-on one machine, in which both sides took turns; absolute times of another machine will differ.
+Made by `make bench` (pytest-benchmark on `tests/perf`; `tests/perf/report.py` writes this page).
+Every ratio was taken in one run on one machine, both sides in turns. Absolute times are of this
+machine and this load; another machine has others.
 
 Machine: {machine}, Python {python}. Date: {date}.
 
-Each row is a benchmark's own measure: *ratio* is the reference's time divided by ours, so more
-than 1 means that ours is faster, unless the name says otherwise; `_s` are seconds.
+*Ratio*: what stands beside us divided by ours. More than 1: ours is faster, or smaller.
 """
+
+SIDE = re.compile(r"(.*?) ?\b(\S+)[_ ](s|ms|ms/slice|MiB)")
+"""What a comparison is of, whose figure it is, its unit."""
+
+
+@dataclass
+class Row:
+    """One comparison: a ratio and both its sides, as far as the benchmark names them."""
+
+    ratio: str = ""
+    ours: str = ""
+    beside: str = ""
 
 
 def page(data: dict[str, Any]) -> str:
-    """One table a benchmark file, a row a measure."""
+    """A section a benchmark file: comparisons in a table, other figures in a list."""
     info = data["machine_info"]
     machine = f"{info['cpu'].get('brand_raw', info['machine'])}, {info['cpu']['count']} cores"
     text = HEAD.format(
@@ -30,13 +45,46 @@ def page(data: dict[str, Any]) -> str:
     for benchmark in data["benchmarks"]:
         files.setdefault(benchmark["fullname"].partition("::")[0], []).append(benchmark)
     for file, benchmarks in sorted(files.items()):
-        area = Path(file).stem.removeprefix("test_perf_")
-        text += f"\n## {area}\n\n| benchmark | measure | value |\n| --- | --- | --- |\n"
+        text += f"\n## {Path(file).stem.removeprefix('test_perf_')}\n"
+        rows: list[str] = []
+        others: list[str] = []
         for benchmark in benchmarks:
             name = benchmark["name"].removeprefix("test_").replace("_", " ")
-            for measure, value in benchmark["extra_info"].items():
-                text += f"| {name} | {measure} | {value} |\n"
+            found, rest = split_measures(benchmark["extra_info"])
+            for what, row in found.items():
+                label = f"{name}: {what}" if what else name
+                rows.append(f"| {label} | {row.ratio} | {row.ours} | {row.beside} |\n")
+            if rest:
+                figures = ", ".join(f"{measure} {value}" for measure, value in rest.items())
+                others.append(f"- {name}: {figures}\n")
+        if rows:
+            text += "\n| benchmark | ratio | ours | beside |\n| --- | --- | --- | --- |\n"
+            text += "".join(rows)
+        if others:
+            text += "\n" + "".join(others)
     return text
+
+
+def split_measures(measures: Mapping[str, Any]) -> tuple[dict[str, Row], dict[str, Any]]:
+    """ "x ratio", "x ours_s" and "x monai_s" make the row "x"; the rest stays as it is."""
+    found = {
+        measure.removesuffix("ratio").strip(): Row(ratio=str(value))
+        for measure, value in measures.items()
+        if measure.endswith("ratio")
+    }
+    rest: dict[str, Any] = {}
+    for measure, value in measures.items():
+        parts = SIDE.fullmatch(measure)
+        if measure.endswith("ratio"):
+            continue
+        if parts is None or parts[1] not in found:
+            rest[measure] = value
+        elif parts[2] == "ours":
+            found[parts[1]].ours = f"{value} {parts[3]}"
+        else:
+            row = found[parts[1]]
+            row.beside = ", ".join(filter(None, [row.beside, f"{parts[2]} {value} {parts[3]}"]))
+    return found, rest
 
 
 def main() -> None:

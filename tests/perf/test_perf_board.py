@@ -85,7 +85,7 @@ def test_ten_thousand_records(benchmark: Any, small: Path, large: Path) -> None:
         "cpu_seconds_2500": round(few.cpu, 2),
         "cpu_seconds_10000": round(many.cpu, 2),
         "wall_seconds_10000": round(many.wall, 2),
-        "ratio": round(ratio, 2),
+        "growth for four times the records": round(ratio, 2),
     }
     print(f"\n2,500: {few}\n10,000: {many}\nratio {ratio:.2f}")
     assert many.cpu < 20

@@ -117,5 +117,5 @@ def test_vit_b_batch_1(
         info[f"{what} ours_s"], info[f"{what} package_s"] = round(ours, 3), round(package, 3)
     peaks = {side: peak(side, size, precision, trained) for side in wall}
     info["peak memory ratio"] = round(peaks["package"] / peaks["ours"], 2)
-    info["peak ours_MiB"] = round(peaks["ours"])
-    info["peak package_MiB"] = round(peaks["package"])
+    info["peak memory ours_MiB"] = round(peaks["ours"])
+    info["peak memory package_MiB"] = round(peaks["package"])

@@ -200,8 +200,8 @@ def compare(
     mine, other = (statistics.median(column) for column in zip(*times, strict=True))
     benchmark.extra_info[f"{what} ratio"] = round(other / mine, 1)
     benchmark.extra_info["slices"] = slices
-    benchmark.extra_info["store_s"] = round(mine, 4)
-    benchmark.extra_info[f"{what}_s"] = round(other, 4)
+    benchmark.extra_info[f"{what} ours_s"] = round(mine, 4)
+    benchmark.extra_info[f"{what} other_s"] = round(other, 4)
     benchmark.pedantic(lambda: seconds(ours, slices), rounds=3)
     return other / mine
 
@@ -272,8 +272,8 @@ def test_a_second_prepare(
 
     first = again(tmp_path / "fresh")
     second = statistics.median(again(store.folder) for _ in range(5))
-    benchmark.extra_info["first prepare by second ratio"] = round(first / second, 1)
-    benchmark.extra_info["first_s"] = round(first, 3)
-    benchmark.extra_info["second_s"] = round(second, 5)
+    benchmark.extra_info["prepare ratio"] = round(first / second, 1)
+    benchmark.extra_info["prepare first_s"] = round(first, 3)
+    benchmark.extra_info["prepare ours_s"] = round(second, 5)
     benchmark.pedantic(lambda: again(store.folder), rounds=5)
     assert first / second > 50
