@@ -70,9 +70,12 @@ def choice_key(choice: Choice) -> str:
 
 def block_of(method: MethodCard, dataset: DatasetCard, backbone: Mapping[str, str]) -> Block:
     """Where its records stand on the board. A checkpoint that was trained on medical images may
-    know the test patients of any published set: `seen` is never ranked (protocol, rule 5)."""
-    medical = any(card_of(family, backbone[family]).medical for family in method.backbones)
-    if method.block == "method" and medical and dataset.homepage:
+    know the test patients of any published set: `seen` is never ranked (protocol, rule 5). One
+    that never learnt makes a control of any method."""
+    cards = [card_of(family, backbone[family]) for family in method.backbones]
+    if method.block == "method" and any(card.untrained for card in cards):
+        return "control"
+    if method.block == "method" and any(card.medical for card in cards) and dataset.homepage:
         return "seen"
     return method.block
 

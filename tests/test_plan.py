@@ -9,6 +9,7 @@ from bench.plan import block_of
 
 NANO = {"sam": "nano", "sam2": "nano", "dino": "nano"}
 MEDSAM = {**NANO, "sam": "medsam"}
+UNTRAINED = {**NANO, "sam": "nano_untrained"}
 
 
 def method(block: str = "method", backbones: tuple[str, ...] = ("sam",)) -> MethodCard:
@@ -51,6 +52,9 @@ PUBLISHED, OWN = dataset("https://example.org/challenge"), dataset("")
         (method(), OWN, MEDSAM, "method"),  # nobody else can have trained on it
         (method(backbones=()), PUBLISHED, MEDSAM, "method"),  # takes no backbone
         (method(backbones=("dino",)), PUBLISHED, MEDSAM, "method"),  # takes another one
+        (method(), PUBLISHED, UNTRAINED, "control"),  # says what the training is worth
+        (method(backbones=("dino",)), PUBLISHED, UNTRAINED, "method"),
+        (method("oracle"), PUBLISHED, UNTRAINED, "oracle"),
         (method("control"), PUBLISHED, MEDSAM, "control"),
         (method("oracle"), PUBLISHED, MEDSAM, "oracle"),
     ],

@@ -120,12 +120,27 @@ def test_a_broken_card_names_file_and_key_and_stands_in_no_other_way(shelf: Path
     assert "architecture.width: Input should be greater than 0" in refusal(
         file, good.replace("width: 768", "width: 0")
     )
-    assert "has one of url, shipped and manual" in refusal(file, good + "shipped: true\n")
+    assert "has one of url, shipped, manual and untrained" in refusal(
+        file, good + "shipped: true\n"
+    )
     no_hash = "\n".join(line for line in good.splitlines() if not line.startswith("sha256"))
     assert "a download needs its sha256 (or md5)" in refusal(file, no_hash)
     assert "name: the path of the card says it" in refusal(file, good + "name: vit_c\n")
     assert "a card is a mapping" in refusal(file, "- a\n")
     assert card_of("sam", "vit_l").file == "sam_vit_l_0b3195.pth"
+
+
+def test_a_card_may_be_like_another(shelf: Path) -> None:
+    file = shelf / "sam" / "nano_untrained.yaml"
+    card, nano = card_of("sam", "nano_untrained"), card_of("sam", "nano")
+    assert card.architecture == nano.architecture
+    assert (card.input_size, card.normalisation) == (nano.input_size, nano.normalisation)
+    good = file.read_text(encoding="utf-8")
+    file.write_text(good + "input_size: 64\n", encoding="utf-8")
+    assert card_of("sam", "nano_untrained").input_size == 64  # its own word counts
+    assert "like: unknown checkpoint 'nanno'; did you mean nano?" in refusal(
+        file, good.replace("like: nano", "like: nanno")
+    )
 
 
 def test_hashes_belong_to_downloads(shelf: Path) -> None:

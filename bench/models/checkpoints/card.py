@@ -68,11 +68,13 @@ class Dinov3Architecture(_Frozen):
 
 
 class CheckpointCard(_Frozen):
-    """One file of weights. It comes from one of three places:
+    """One file of weights. It comes from one of four places:
 
     url      a download, with its sha256 (md5 where no sha256 is published)
     shipped  the package itself
     manual   the user's own hands; the text says how to get it
+    untrained  nowhere: the architecture as its package starts it, written on first use. A method on
+             it is a control
 
     file        its name in the weights folder
     nesting     key of the file under which the state dict lies; "" where the file is one
@@ -90,6 +92,7 @@ class CheckpointCard(_Frozen):
     md5: str | None = None
     shipped: bool = False
     manual: str = ""
+    untrained: bool = False
     licence: Text
     trained_on: Text
     medical: bool = False
@@ -99,13 +102,18 @@ class CheckpointCard(_Frozen):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if sum((self.url is not None, self.shipped, bool(self.manual))) != 1:
-            raise ValueError("a card has one of url, shipped and manual")
+        if sum((self.url is not None, self.shipped, bool(self.manual), self.untrained)) != 1:
+            raise ValueError("a card has one of url, shipped, manual and untrained")
         if self.url is not None and self.sha256 is None and self.md5 is None:
             raise ValueError("a download needs its sha256 (or md5)")
         if self.url is None and (self.bytes, self.sha256, self.md5) != (None, None, None):
             raise ValueError("bytes, sha256 and md5 belong to a download")
         return self
+
+    @property
+    def ours(self) -> bool:
+        """Not a published one: small, and used to its own normalisation."""
+        return self.shipped or self.untrained
 
     @property
     def remote(self) -> RemoteFile | None:

@@ -54,4 +54,6 @@ def _size(card: CheckpointCard) -> str:
         return "shipped"
     if card.manual:
         return "by hand"
+    if card.untrained:
+        return "drawn"
     return "not stated" if card.bytes is None else f"{card.bytes / 1e6:.1f} MB"

@@ -27,13 +27,18 @@ def checkpoint_place(card: CheckpointCard, cache: Path | str | None = None) -> P
 def checkpoint_file(
     card: CheckpointCard, cache: Path | str | None = None, *, progress: Meter | None = None
 ) -> Path:
-    """The file: out of the package, of the cache, or downloaded and checked into the cache."""
+    """The file: out of the package, of the cache, or downloaded (or drawn) into the cache."""
     place = checkpoint_place(card, cache)
     if card.remote is not None:
         return download(
             card.remote, place.parent, progress=progress, otherwise="or go on with backbone=nano"
         )
     if place.is_file():
+        return place
+    if card.untrained:
+        from bench.models.checkpoints.untrained import write_untrained  # it needs torch
+
+        write_untrained(card, place)
         return place
     if card.shipped:
         raise RequestError(

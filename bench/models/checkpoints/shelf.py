@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 from pydantic import ValidationError
 
@@ -11,6 +11,7 @@ from bench.cards import read_yaml
 from bench.errors import RequestError, nearest, unknown
 from bench.models.checkpoints.card import CARD_CLASSES, CheckpointCard, DinoCard, Sam2Card, SamCard
 
+NETWORK = ("input_size", "normalisation", "architecture")
 CARDS = Path(__file__).resolve().parent / "cards"
 
 
@@ -47,7 +48,7 @@ def checkpoint_cards() -> dict[str, dict[str, CheckpointCard]]:
 
 def read_card(file: Path) -> CheckpointCard:
     """`<family>/<name>.yaml`; both names are the path's."""
-    raw = read_yaml(file)
+    raw = _completed(file, read_yaml(file))
     for key in ("family", "name"):
         if key in raw:
             raise RequestError(f"{file}: {key}: the path of the card says it; take the key out")
@@ -57,6 +58,18 @@ def read_card(file: Path) -> CheckpointCard:
         )
     except ValidationError as error:
         raise _explained(file, error) from None
+
+
+def _completed(file: Path, raw: dict[str, Any]) -> dict[str, Any]:
+    """With `like: NAME`, what a card does not say of its network is what that one says."""
+    like = raw.pop("like", None)
+    if like is None:
+        return raw
+    names = sorted(other.stem for other in file.parent.glob("*.yaml") if other != file)
+    if like not in names:
+        raise RequestError(f"{file}: like: {unknown('checkpoint', str(like), names)}")
+    base = read_yaml(file.with_name(f"{like}.yaml"))
+    return {**{key: base[key] for key in NETWORK if key in base}, **raw}
 
 
 def _explained(file: Path, error: ValidationError) -> RequestError:

@@ -41,7 +41,7 @@ def sam_entry(card: SamCard, *, image_size: str | int = "auto", values: str = "a
     """
     if values not in VALUES:
         raise unknown("kind of input values", values, VALUES)
-    own = values == "checkpoint" or (values == "auto" and card.shipped)
+    own = values == "checkpoint" or (values == "auto" and card.ours)
     size = min(card.input_size, FEW_SHOT_SIZE) if image_size == "auto" else _whole(image_size)
     return SamEntry(card=card, size=size, normalised=own)
 
