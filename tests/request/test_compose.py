@@ -35,7 +35,12 @@ def test_a_bare_request(registry: Registry) -> None:
         ("none",),
     )
     assert demand.data == {"root": None, "cache": None, "partial": False, "skip_bad": False}
-    assert demand.executor == {"name": "local", "jobs": "auto", "timeout": "auto"}
+    assert demand.executor == {
+        "name": "local",
+        "jobs": "auto",
+        "threads": "auto",
+        "timeout": "auto",
+    }
     assert (demand.device, demand.results, demand.keep, demand.rerun) == (
         "auto",
         Path("results"),
@@ -189,7 +194,7 @@ def test_where_and_how_it_runs(compose: Compose) -> None:
         "data.partial=true",
         "data.cache='2024'",
     )
-    assert demand.executor == {"name": "local", "jobs": 2, "timeout": 600}
+    assert demand.executor == {"name": "local", "jobs": 2, "threads": "auto", "timeout": 600}
     assert (demand.device, demand.results) == ("cpu", Path("my runs/first"))
     assert (demand.keep, demand.rerun) == (("predictions", "state"), "failed")
     assert demand.data == {
