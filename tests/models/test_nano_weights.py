@@ -41,7 +41,7 @@ def test_weights_fit_the_network_exactly_and_are_finite(which: str) -> None:
 @pytest.mark.parametrize("which", BUILDERS)
 def test_shipped_weights_beat_the_untrained_network(which: str) -> None:
     card = json.loads((WEIGHTS / f"{which}.json").read_text())["figures"]
-    name = {"sam": "point", "sam2": "k4", "dino": "retrieval"}[which]
+    name = {"sam": "point", "sam2": "k4", "dino": "network"}[which]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     trained = FIGURES[which](load(which), **SMALL[which])[name]

@@ -92,7 +92,7 @@ def sam2_figures(network: Any, batches: int = 16) -> dict[str, float]:
 def dino_figures(network: Any, patients: int = 200) -> dict[str, float]:
     """Share of drawn slices whose nearest slice, of `patients`, shows the same anatomy.
 
-    `retrieval`: by the network's embedding; `pixels`: by the image itself at 32 x 32, as a control.
+    `network`: by the network's embedding; `pixels`: by the image itself at 32 x 32, as a control.
     `swapped`: with bright and dark exchanged in the queries.
     """
     query, pool = draw_views(patients, 2, nano_card("dino").input_size, held_out(0)).unbind(0)
@@ -106,7 +106,7 @@ def dino_figures(network: Any, patients: int = 200) -> dict[str, float]:
 
     known = embed(pool)
     return {
-        "retrieval": _nearest_right(embed(query), known),
+        "network": _nearest_right(embed(query), known),
         "swapped": _nearest_right(embed(1 - query), known),
         "pixels": _nearest_right(small(query), small(pool)),
     }

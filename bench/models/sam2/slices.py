@@ -1,0 +1,133 @@
+"""SAM 2 for methods without training: labelled slices into its memory, volumes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.contract import Setting, Volume
+from bench.data.intensity import normalised
+from bench.data.slices import Canvas
+from bench.models.checkpoints import card_of
+from bench.models.checkpoints.card import CheckpointCard
+from bench.models.checkpoints.normalise import normalise
+from bench.models.embeddings.frozen import side_of
+from bench.models.sam2.build import build_sam2
+from bench.models.sam2.encode import Features, encode
+from bench.models.sam2.pool import Pool, remember_labels
+from bench.models.sam2.recall import Chosen, recall, recall_volume
+from bench.train.precision import Precision, autocast, resolve_precision
+
+if TYPE_CHECKING:
+    from sam2.sam2_video_predictor import SAM2VideoPredictor
+
+BATCH = 8
+"""Slices that are encoded at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A few labelled slices of one volume: their place in it, what SAM 2 sees, their memories."""
+
+    volume: Volume
+    slices: tuple[int, ...]
+    features: Features
+    pool: Pool
+
+
+@dataclass(frozen=True, eq=False)
+class Sam2Slices:
+    """A frozen SAM 2 and the canvas that slices come to it on."""
+
+    sam2: SAM2VideoPredictor
+    card: CheckpointCard
+    canvas: Canvas
+    device: torch.device
+    precision: str
+
+    def features(self, images: Tensor) -> Features:
+        """Slices on the canvas (B, 1, S, S) in [0, 1], without memory."""
+        grey = images.to(self.device).expand(-1, 3, -1, -1)
+        return encode(self.sam2, normalise(grey, self.card), precision=self.precision)  # type: ignore[arg-type]
+
+    def encoder(self, volume: Volume) -> Callable[[Sequence[int]], Features]:
+        """Features of some of a volume's slices."""
+        stack = normalised(volume)
+        return lambda chosen: self.features(
+            self.canvas.images(torch.from_numpy(stack[list(chosen)]))
+        )
+
+    @torch.inference_mode()
+    def remembered(self, support: Sequence[Volume], *, classes: int) -> Iterator[Part]:
+        """All labelled slices, a few at a time: a budget can end in between."""
+        for volume in support:
+            assert volume.label is not None
+            encode_slices = self.encoder(volume)
+            for start in range(0, len(volume.labelled_slices), BATCH):
+                chosen = volume.labelled_slices[start : start + BATCH]
+                features = encode_slices(chosen)
+                labels = self.canvas.labels(torch.from_numpy(volume.label[list(chosen)]))
+                with autocast(self.precision, self.device):
+                    pool = remember_labels(
+                        self.sam2,
+                        features,
+                        labels,
+                        classes=classes,
+                        patient=volume.patient,
+                    )
+                yield Part(volume, chosen, features, pool)
+
+    @torch.inference_mode()
+    def segmented(
+        self, volume: Volume, chosen: Chosen, pool: Pool, *, z_memory: int = 0
+    ) -> np.ndarray:
+        """(D, H, W) uint8: the class of the highest logit above 0.
+
+        z_memory  0: every slice by itself. More: from the middle slice both ways, each slice with
+                  so many neighbours' answers
+        """
+        with autocast(self.precision, self.device):
+            return self._segmented(volume, chosen, pool, z_memory)
+
+    def _segmented(self, volume: Volume, chosen: Chosen, pool: Pool, z_memory: int) -> np.ndarray:
+        result = np.zeros(volume.image.shape, dtype=np.uint8)
+        asked = [z for z, row in enumerate(chosen) if any(row)]
+        if not asked:
+            return result
+        encode_slices = self.encoder(volume)
+        if z_memory:
+            for z, logits in recall_volume(self.sam2, encode_slices, chosen, pool, memory=z_memory):
+                result[z] = self.labels(logits[None], volume)[0]
+            return result
+        for start in range(0, len(asked), BATCH):
+            at = asked[start : start + BATCH]
+            answer = recall(self.sam2, encode_slices(at), [chosen[z] for z in at], pool)
+            result[at] = self.labels(answer.logits, volume)
+        return result
+
+    def labels(self, logits: Tensor, volume: Volume) -> np.ndarray:
+        """(n, K, h, w) on the canvas, at any resolution -> (n, H, W) uint8 on the volume's grid."""
+        height, width = volume.image.shape[1:]
+        native = self.canvas.scores_back(logits.float(), height, width)
+        scores = torch.cat([torch.zeros_like(native[:, :1]), native], dim=1)
+        return scores.argmax(dim=1).to(torch.uint8).cpu().numpy()
+
+
+def sam2_slices(
+    setting: Setting, *, image_size: str | int = "auto", precision: Precision = "auto"
+) -> Sam2Slices:
+    """The setting's SAM 2. image_size: side of the square input; "auto": the checkpoint's own."""
+    card = card_of("sam2", setting.backbone["sam2"])
+    size = side_of(card, image_size)
+    return Sam2Slices(
+        sam2=build_sam2(card, image_size=size, device=setting.device, cache=setting.cache),
+        card=card,
+        canvas=Canvas(size),
+        device=torch.device(setting.device),
+        precision=resolve_precision(precision, setting.device),
+    )
