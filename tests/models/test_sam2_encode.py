@@ -73,7 +73,7 @@ def test_gradients_are_those_of_the_package(name: str, size: int) -> None:
 
 @pytest.mark.parametrize("strip", [1, 1 << 13, 1 << 30])
 def test_strips_of_any_height_give_the_same(strip: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "STRIP", strip)
+    monkeypatch.setattr(module, "STRIP", max(1, strip // torch.get_num_threads()))
     sam2 = no_grad(random_sam2("nano", 160))
     images = torch.randn(2, 3, 160, 160)
     heights: set[int] = set()

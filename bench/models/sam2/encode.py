@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from sam2.modeling.sam2_base import SAM2Base
 
 STRIP = 1 << 19
-"""Numbers of a block's input that pass through it at a time on a CPU, about: what they become in
-between, up to four times as many, then stays in the cache."""
+"""Numbers of a block's input that pass through it at a time on a CPU, about, for each thread: what
+they become in between, up to four times as many, then stays in the cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,9 +136,10 @@ def _in_parts(block: Any, site: Site, x: Tensor, *, owned: bool) -> Tensor:
     batch, height, width, channels = x.shape
     images, rows, window = batch, height, block.window_size
     if x.device.type == "cpu":
-        images = max(1, STRIP // (height * width * channels))
+        strip = STRIP * torch.get_num_threads()
+        images = max(1, strip // (height * width * channels))
         if window:
-            rows = max(1, STRIP // (width * channels * window)) * window
+            rows = max(1, strip // (width * channels * window)) * window
     parts = [
         [_block(block, site, strip, owned=owned) for strip in some.split(rows, dim=1)]
         for some in x.split(images)
