@@ -257,3 +257,46 @@ def test_without_experts_it_is_the_plain_encoder() -> None:
     fused = FusedEncoder(encoder, [])
     assert torch.equal(fused(images), encode(encoder, images))
     assert not list(fused.fusion.parameters())
+
+
+@pytest.mark.parametrize("mode", ["stable", "released"])
+def test_a_direct_gradient_leaves_the_experts_attentions_out(mode: str) -> None:
+    """The same values; the slopes are those with every residual taken as it is."""
+    encoder = small()
+    add_experts(encoder, EXPERTS)
+    fused = FusedEncoder(encoder, EXPERTS, mode=mode)
+    shake(fused)
+    images, weights = torch.randn(2, 3, 96, 96), torch.randn(2, 16, 6, 6)
+    wanted = list(fused.fusion.parameters())
+
+    def slopes(out: Tensor) -> list[Tensor]:
+        return list(torch.autograd.grad((out * weights).sum(), wanted))
+
+    exact = fused(images)
+    exact_slopes = slopes(exact)
+    plain, fused._residuals = fused._residuals, lambda *a: cut(plain(*a))  # type: ignore[method-assign]
+    expected = slopes(fused(images))
+    del fused._residuals
+    fused.through = False
+    direct = fused(images)
+    torch.testing.assert_close(direct, exact)
+    found = slopes(direct)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
+    apart_from_exact = [apart(a, b) for a, b in zip(found, exact_slopes, strict=True)]
+    assert max(apart_from_exact) > 1e-2
+
+
+def cut(given: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    base, residuals = given
+    return base, residuals.detach()
+
+
+def test_a_direct_gradient_keeps_less() -> None:
+    encoder = small()
+    add_experts(encoder, EXPERTS)
+    fused = FusedEncoder(encoder, EXPERTS)
+    images = torch.randn(4, 3, 96, 96)
+    exact = kept_bytes(lambda: fused(images))
+    fused.through = False
+    assert kept_bytes(lambda: fused(images)) < 0.85 * exact

@@ -67,9 +67,11 @@ class FusedEncoder(nn.Module):
         recompute: bool = False,
         through: bool = True,
     ) -> None:
-        """recompute: keep none of a block's attentions for the backward pass, compute them again.
-
-        experts: highest level first.
+        """experts    highest level first
+        recompute  keep none of a block's attentions for the backward pass, compute them again
+        through    False: residuals are taken as they are, and gradients reach earlier blocks
+                   through the plain attentions alone. Three of four attentions then have no
+                   backward pass. Experts learn nothing
         """
         super().__init__()
         self.encoder = encoder
