@@ -7,8 +7,8 @@ import torch
 
 from bench.models.nano.memory_route import answered, encoded, set_image_size
 from bench.models.nano.networks import BUILDERS, build_dino, build_sam, build_sam2, normalised
-from bench.models.nano.sam_task import chosen_mask, decode
 from bench.models.nano.start import settle_sam, waves
+from bench.models.sam.rows import best_of_three, decode_rows
 from bench.models.sam2.memory import rows_of
 
 PARAMETERS = {"sam": 3_252_864, "sam2": 2_071_906, "dino": 2_312_640}
@@ -52,7 +52,7 @@ def test_batched_decoding_equals_the_packages_decoder_one_image_at_a_time() -> N
         features = sam.image_encoder(torch.randn(3, 3, 128, 128))
         points = (torch.rand(3, 1, 2) * 127, torch.ones(3, 1))
         sparse, dense = sam.prompt_encoder(points=points, boxes=None, masks=None)
-        masks, quality = decode(sam, features, sparse, dense)
+        masks, quality = decode_rows(sam, features, sparse, dense)
         assert masks.shape == (3, 4, 64, 64)
         for n in range(3):
             one, rating = sam.mask_decoder(
@@ -69,7 +69,7 @@ def test_batched_decoding_equals_the_packages_decoder_one_image_at_a_time() -> N
 def test_chosen_mask_is_the_best_rated_of_the_three_ambiguity_masks() -> None:
     masks = torch.arange(8.0).view(2, 4, 1, 1)
     quality = torch.tensor([[9.0, 0.1, 0.8, 0.3], [9.0, 0.5, 0.2, 0.7]])
-    assert chosen_mask(masks, quality).flatten().tolist() == [2.0, 7.0]
+    assert best_of_three(masks, quality).flatten().tolist() == [2.0, 7.0]
 
 
 def test_a_tied_start_makes_a_point_look_at_its_own_place() -> None:

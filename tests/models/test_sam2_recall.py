@@ -134,9 +134,9 @@ def test_the_last_neighbours_are_kept_and_no_more(monkeypatch: pytest.MonkeyPatc
     seen: list[int] = []
     plain = module.recall
 
-    def counted(*args: Any) -> Any:
+    def counted(*args: Any, **more: Any) -> Any:
         seen.append(len(args[4]))
-        return plain(*args)
+        return plain(*args, **more)
 
     monkeypatch.setattr(module, "recall", counted)
     whole = images(9, seed=2)

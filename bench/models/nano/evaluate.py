@@ -23,7 +23,8 @@ from bench.models.nano.networks import BUILDERS, nano_card, normalised
 from bench.models.nano.overlap import iou
 from bench.models.nano.plan import WHICH
 from bench.models.nano.prompts import box_around, point_in
-from bench.models.nano.sam_task import chosen_mask, decode, draw_objects
+from bench.models.nano.sam_task import draw_objects
+from bench.models.sam.rows import best_of_three, decode_rows
 
 HELD_OUT = 2**48  # first seed of the held-out drawings; training seeds stay far below
 
@@ -49,8 +50,8 @@ def sam_figures(network: Any, batches: int = 16) -> dict[str, float]:
         label = torch.ones(len(point), 1)
         for kind, asked in (("point", {"points": (point, label)}), ("box", {"boxes": box})):
             given = {"points": None, "boxes": None, "masks": None} | asked
-            masks, quality = decode(network, features, *network.prompt_encoder(**given))
-            full = [_grown(chosen_mask(masks, quality), drawn.masks)]
+            masks, quality = decode_rows(network, features, *network.prompt_encoder(**given))
+            full = [_grown(best_of_three(masks, quality), drawn.masks)]
             found[kind].append(iou(full[0], drawn.masks.float()))
             if kind == "point":
                 three = [iou(_grown(m, drawn.masks), drawn.masks.float()) for m in masks.unbind(1)]

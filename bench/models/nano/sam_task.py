@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from segment_anything.modeling import Sam
 from torch import Tensor, nn
 
 from bench.models.nano.affinity import Affinity, labels_at
@@ -19,6 +18,7 @@ from bench.models.nano.networks import build_sam, nano_card, normalised
 from bench.models.nano.overlap import iou
 from bench.models.nano.prompts import box_around, correction, point_in, rough_logits
 from bench.models.nano.start import settle_sam
+from bench.models.sam.rows import best_of_three, decode_rows
 from bench.train.mask_losses import mask_focal_dice
 
 POINTS, BOXES = 0.6, 0.25  # share of first prompts; the rest are coarse masks
@@ -44,27 +44,6 @@ def draw_objects(images: int, each: int, generator: torch.Generator) -> Drawn:
     picture = shown(label, random_looks(scene, generator), generator)
     number, mask = random_objects(scene, label, each, generator)
     return Drawn(picture, label, number, mask)
-
-
-def decode(sam: Sam, embedding: Tensor, sparse: Tensor, dense: Tensor) -> tuple[Tensor, Tensor]:
-    """All four masks (M, 4, h, w) and their predicted IoU (M, 4), one image embedding a prompt.
-
-    The package's decoder repeats one image for all prompts. The sum of image and dense prompt is
-    all it uses, so the images travel inside the dense prompt and the repeated one is zero.
-    """
-    masks, quality = sam.mask_decoder.predict_masks(
-        image_embeddings=torch.zeros_like(embedding[:1]),
-        image_pe=sam.prompt_encoder.get_dense_pe(),
-        sparse_prompt_embeddings=sparse,
-        dense_prompt_embeddings=embedding + dense,
-    )
-    return masks.float(), quality.float()
-
-
-def chosen_mask(masks: Tensor, quality: Tensor) -> Tensor:
-    """(M, h, w): of the three ambiguity masks the one with the best predicted IoU."""
-    best = quality[:, 1:].argmax(dim=1) + 1
-    return masks[torch.arange(len(masks)), best]
 
 
 class SamTask(nn.Module):
@@ -113,7 +92,7 @@ class SamTask(nn.Module):
         figures: dict[str, Tensor] = {"affinity": helper.detach()}
         for turn in range(self.rounds):
             sparse, dense = self._prompted(points, labels, boxes, logits, has_mask, (a, b), device)
-            masks, quality = decode(sam, embedding, sparse, dense)
+            masks, quality = decode_rows(sam, embedding, sparse, dense)
             truth = small[:, None].expand_as(masks)
             each = mask_focal_dice(masks, truth)
             overlap = iou(masks, truth)
@@ -121,7 +100,7 @@ class SamTask(nn.Module):
             if turn == 0:
                 # One prompt is ambiguous: only the best of three masks is taught.
                 total = total + each[:, 1:].min(dim=1).values.mean() + error[:, 1:].mean()
-                picked = chosen_mask(masks, quality)
+                picked = best_of_three(masks, quality)
                 figures["iou_point"] = iou(picked, small)[:a].mean()
                 figures["iou_box"] = iou(picked, small)[a:b].mean()
             else:

@@ -18,10 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bench.models.logits import ABSENT
 from bench.models.sam2.encode import Features
-
-ABSENT = -1024.0
-"""The package's logit of an object that its score calls absent."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,17 +113,23 @@ def ask(
     features: Features,
     given: Sequence[Memory],
     found: Sequence[Memory] = (),
+    *,
+    gap: int = 0,
+    frames: int | None = None,
 ) -> Answer:
     """What B objects look like in B images, ungated by the object score.
 
-    given  memories of masks that are known, (B, ...) each, the most similar last
-    found  memories of SAM 2's own answers, the nearest slice last; the package takes six
+    given   memories of masks that are known, (B, ...) each, the most similar last
+    found   memories of SAM 2's own answers, the nearest slice last. The package looks at the last
+            six, and at the pointers of the last fifteen
+    gap     slices between the two that are left out; they count as time for the pointers
+    frames  length of the video that all this is a part of; None: it ends with the query
     """
     net: Any = sam2
     levels, sizes = _flat(features)
     place = net.image_encoder.neck.position_encoding(features.s16)
-    frames = [_frame(net, memory) for memory in (*given, *found)]
-    now, known = len(frames), len(given)
+    first = len(given) + gap
+    now = first + len(found)
     pixels = net._prepare_memory_conditioned_features(
         frame_idx=now,
         is_init_cond_frame=False,
@@ -133,10 +137,10 @@ def ask(
         current_vision_pos_embeds=[place.flatten(2).permute(2, 0, 1)],
         feat_sizes=sizes[-1:],
         output_dict={
-            "cond_frame_outputs": dict(enumerate(frames[:known])),
-            "non_cond_frame_outputs": dict(enumerate(frames[known:], start=known)),
+            "cond_frame_outputs": {n: _frame(net, each) for n, each in enumerate(given)},
+            "non_cond_frame_outputs": {first + n: _frame(net, e) for n, e in enumerate(found)},
         },
-        num_frames=now + 1,
+        num_frames=frames or now + 1,
     )
     count = len(pixels)
     nothing = (

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from bench.models.logits import ABSENT
 from bench.models.sam2.encode import Features
-from bench.models.sam2.memory import ABSENT, Memory, ask, remember_answer, rows_of
+from bench.models.sam2.memory import Memory, ask, remember_answer, rows_of
 from bench.models.sam2.pool import Pool
 
 if TYPE_CHECKING:
@@ -42,10 +43,14 @@ def recall(
     chosen: Chosen,
     pool: Pool,
     found: Sequence[Memory] = (),
+    *,
+    gap: int = 0,
+    frames: int | None = None,
 ) -> Found:
     """n slices at once; classes are rows of the batch and do not see each other.
 
-    found  memories of n * K rows each, of SAM 2's own answers in neighbouring slices
+    found        memories of n * K rows each, of SAM 2's own answers in neighbouring slices
+    gap, frames  as `ask` takes them
     """
     count, classes = len(chosen), len(chosen[0])
     device, side = features.s16.device, features.s4.shape[-1]
@@ -59,7 +64,8 @@ def recall(
             numbers = torch.tensor([shown[row] for row in some.tolist()], device=device)
             given = [pool.take(column, some % classes) for column in numbers.unbind(1)]
             before = [memory.take(some) for memory in found]
-            answer = ask(sam2, rows_of(features, some // classes), given, before)
+            image = rows_of(features, some // classes)
+            answer = ask(sam2, image, given, before, gap=gap, frames=frames)
             logits[some], tokens[some] = answer.best(), answer.token()
             present[some] = answer.present
     each = (count, classes)
@@ -73,23 +79,36 @@ def recall_volume(
     pool: Pool,
     *,
     memory: int,
+    start: int | None = None,
+    known: bool = False,
 ) -> Iterator[tuple[int, Tensor]]:
     """(slice, logits (K, h, w)) from the middle slice both ways, two slices at a time.
 
-    memory  each slice also sees the answers of so many neighbours, 1 to 6: those that lie between
-            it and the middle
+    memory  each slice also sees the answers of so many neighbours, 1 to 15, of those that lie
+            between it and the first one; of more than six the pointers alone
+    start   the first slice, None: the middle of the volume
+    known   the first slice is what the pool remembers, and is not asked: the volume is then a
+            video of which one frame is given, and distances are those in it
     """
     depth, classes = len(chosen), len(chosen[0])
-    middle = depth // 2
+    middle = depth // 2 if start is None else start
     tracks: dict[int, list[Memory]] = {-1: [], 1: []}
-    for step in range(depth):
+    for step in range(1 if known else 0, depth):
         ways = (1,) if step == 0 else tuple(w for w in tracks if 0 <= middle + w * step < depth)
         if not ways:
             return
         at = [middle + way * step for way in ways]
         features = encode(at)
         before = [_joined(each) for each in zip(*(tracks[way] for way in ways), strict=True)]
-        answer = recall(sam2, features, [chosen[z] for z in at], pool, before)
+        answer = recall(
+            sam2,
+            features,
+            [chosen[z] for z in at],
+            pool,
+            before,
+            gap=step - 1 - len(before) if known else 0,
+            frames=depth if known else None,
+        )
         yield from zip(at, answer.logits, strict=True)
         kept = _remembered(sam2, features, answer)
         for number, way in enumerate(ways):

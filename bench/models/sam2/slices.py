@@ -17,6 +17,7 @@ from bench.models.checkpoints import card_of
 from bench.models.checkpoints.card import CheckpointCard
 from bench.models.checkpoints.normalise import normalise
 from bench.models.embeddings.frozen import side_of
+from bench.models.logits import labels_of
 from bench.models.sam2.build import build_sam2
 from bench.models.sam2.encode import Features, encode
 from bench.models.sam2.pool import Pool, remember_labels
@@ -102,20 +103,13 @@ class Sam2Slices:
         encode_slices = self.encoder(volume)
         if z_memory:
             for z, logits in recall_volume(self.sam2, encode_slices, chosen, pool, memory=z_memory):
-                result[z] = self.labels(logits[None], volume)[0]
+                result[z] = labels_of(logits[None], self.canvas, volume.image.shape)[0]
             return result
         for start in range(0, len(asked), BATCH):
             at = asked[start : start + BATCH]
             answer = recall(self.sam2, encode_slices(at), [chosen[z] for z in at], pool)
-            result[at] = self.labels(answer.logits, volume)
+            result[at] = labels_of(answer.logits, self.canvas, volume.image.shape)
         return result
-
-    def labels(self, logits: Tensor, volume: Volume) -> np.ndarray:
-        """(n, K, h, w) on the canvas, at any resolution -> (n, H, W) uint8 on the volume's grid."""
-        height, width = volume.image.shape[1:]
-        native = self.canvas.scores_back(logits.float(), height, width)
-        scores = torch.cat([torch.zeros_like(native[:, :1]), native], dim=1)
-        return scores.argmax(dim=1).to(torch.uint8).cpu().numpy()
 
 
 def sam2_slices(
