@@ -17,8 +17,8 @@ What a method adds is its network, its optimiser and its loss:
         return predict_slices(self.network, volume, canvas=canvas, device=self.device)
 
 `budget=paper` runs the recipe as it stands. Under a budget the same schedule is fitted to the steps
-that there is room for (`bench.train.fitted`), and its decay ends with the budget for every method
-alike: an early stop that a recipe plans is left out.
+that there is room for (`bench.train.fitted`), and the rate falls to zero with the budget's end for
+every method alike: an early stop that a recipe plans, or a rate that it leaves over, is left out.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from bench.train.augment import random_views
 from bench.train.fit import FitPlan, fit
 from bench.train.fitted import FittedSchedule
 from bench.train.precision import Precision
-from bench.train.schedule import Decay, poly_decay, progress_of
+from bench.train.schedule import Decay, poly_decay, poly_decay_to_zero, progress_of
 
 Views = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """images (B, 1, S, S) in [0, 1] and labels (B, S, S) uint8 -> the same, augmented."""
@@ -61,7 +61,7 @@ class SliceRecipe:
     warm_up        optimiser steps of linear warm-up
     short_warm_up  what it is cut to where a budget leaves room for fewer than ten of it
     planned        epochs that the decay is laid out for, where a recipe is stopped earlier
-    decay          of the rate after the warm-up
+    decay          of the rate after the warm-up, where there is no budget
     clip           largest norm of the gradient; None: as it is
     micro          slices that pass through the network at once; None: the batch
     """
@@ -133,7 +133,7 @@ def fit_slices(
         recipe_steps=steps,
         warm_up=recipe.warm_up,
         short_warm_up=recipe.short_warm_up,
-        decay=recipe.decay,
+        decay=poly_decay_to_zero if clock.limited else recipe.decay,
         ends_at=1.0 if clock.limited else recipe.epochs / (recipe.planned or recipe.epochs),
     )
 
