@@ -27,6 +27,9 @@ from bench.train.precision import Precision, autocast, resolve_precision
 if TYPE_CHECKING:
     from sam2.sam2_video_predictor import SAM2VideoPredictor
 
+Encode = Callable[[Sequence[int]], Features]
+"""Numbers of a volume's slices -> their features."""
+
 BATCH = 8
 """Slices that are encoded at a time."""
 
@@ -56,7 +59,7 @@ class Sam2Slices:
         grey = images.to(self.device).expand(-1, 3, -1, -1)
         return encode(self.sam2, normalise(grey, self.card), precision=self.precision)  # type: ignore[arg-type]
 
-    def encoder(self, volume: Volume) -> Callable[[Sequence[int]], Features]:
+    def encoder(self, volume: Volume) -> Encode:
         """Features of some of a volume's slices."""
         stack = normalised(volume)
         return lambda chosen: self.features(
@@ -85,31 +88,42 @@ class Sam2Slices:
 
     @torch.inference_mode()
     def segmented(
-        self, volume: Volume, chosen: Chosen, pool: Pool, *, z_memory: int = 0
+        self,
+        volume: Volume,
+        chosen: Chosen,
+        pool: Pool,
+        *,
+        z_memory: int = 0,
+        encode: Encode | None = None,
     ) -> np.ndarray:
         """(D, H, W) uint8: the class of the highest logit above 0.
 
         z_memory  0: every slice by itself. More: from the middle slice both ways, each slice with
                   so many neighbours' answers
+        encode    where the features of slices come from, None: they are computed
         """
-        with autocast(self.precision, self.device):
-            return self._segmented(volume, chosen, pool, z_memory)
-
-    def _segmented(self, volume: Volume, chosen: Chosen, pool: Pool, z_memory: int) -> np.ndarray:
         result = np.zeros(volume.image.shape, dtype=np.uint8)
         asked = [z for z, row in enumerate(chosen) if any(row)]
         if not asked:
             return result
-        encode_slices = self.encoder(volume)
+        with autocast(self.precision, self.device):
+            for at, logits in self._recalled(
+                encode or self.encoder(volume), asked, chosen, pool, z_memory
+            ):
+                result[at] = labels_of(logits, self.canvas, volume.image.shape)
+        return result
+
+    def _recalled(
+        self, encode: Encode, asked: Sequence[int], chosen: Chosen, pool: Pool, z_memory: int
+    ) -> Iterator[tuple[Sequence[int], Tensor]]:
+        """Slices and their logits (n, K, h, w)."""
         if z_memory:
-            for z, logits in recall_volume(self.sam2, encode_slices, chosen, pool, memory=z_memory):
-                result[z] = labels_of(logits[None], self.canvas, volume.image.shape)[0]
-            return result
+            for z, logits in recall_volume(self.sam2, encode, chosen, pool, memory=z_memory):
+                yield [z], logits[None]
+            return
         for start in range(0, len(asked), BATCH):
             at = asked[start : start + BATCH]
-            answer = recall(self.sam2, encode_slices(at), [chosen[z] for z in at], pool)
-            result[at] = labels_of(answer.logits, self.canvas, volume.image.shape)
-        return result
+            yield at, recall(self.sam2, encode(at), [chosen[z] for z in at], pool).logits
 
 
 def sam2_slices(
