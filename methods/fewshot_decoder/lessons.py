@@ -83,8 +83,8 @@ class Lessons:
         return self.rule.tokens(some(near) if self.dropout else near, random=True)
 
     def draw(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Indices (B,) -> embeddings (B, C, h, w), labels (B, S, S) with 1 where the class is,
-        classes (B,) from 0, tokens (B, T, C), kinds (B, T); each in a random view."""
+        """Indices (B,) -> embeddings (B, C, h, w) as they are kept, labels (B, S, S) with 1 where
+        the class is, classes (B,) from 0, tokens (B, T, C), kinds (B, T); each in a random view."""
         views, labels, classes, prompts = [], [], [], []
         for index in chosen.tolist():
             if index < len(self.shown):
@@ -99,4 +99,4 @@ class Lessons:
             classes.append(value - 1)
             prompts.append(self.prompt(place, value, view))
         tokens, kinds = padded(prompts)
-        return stacked(views).float(), torch.stack(labels), torch.tensor(classes), tokens, kinds
+        return stacked(views), torch.stack(labels), torch.tensor(classes), tokens, kinds

@@ -119,7 +119,7 @@ class FewshotDecoder:
         learned = [value for value in self.network.parameters() if value.requires_grad]
         for progress in fit(
             self.network,
-            torch.optim.AdamW(learned, lr=self.rate, weight_decay=options.weight_decay),
+            torch.optim.AdamW(learned, lr=self.rate, weight_decay=options.weight_decay, fused=True),
             clock=clock,
             plan=plan,
             count=len(lessons),
@@ -140,7 +140,7 @@ class FewshotDecoder:
     def _loss(
         self, images: Tensor, labels: Tensor, classes: Tensor, tokens: Tensor, kinds: Tensor
     ) -> Tensor:
-        logits = self.network(images, classes, tokens, kinds)
+        logits = self.network(images.float(), classes, tokens, kinds)
         size = (logits.shape[-2], logits.shape[-1])
         truth = mask_targets(labels, [1], size)[:, 0]
         return LOSSES[self.options.loss](logits, truth)
