@@ -23,6 +23,7 @@ every method alike: an early stop that a recipe plans, or a rate that it leaves 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -57,6 +58,8 @@ class SliceRecipe:
     """A published recipe. An epoch is one pass over the labelled slices.
 
     batch          slices of an optimiser step; all there are, where they are fewer
+    cpu_batch      what that is cut to on a CPU under a budget, with a rate that is lower by the
+                   square root: a minute has room for few large steps. None: it is not cut
     epochs         how many are run where there is no budget
     warm_up        optimiser steps of linear warm-up
     short_warm_up  what it is cut to where a budget leaves room for fewer than ten of it
@@ -69,6 +72,7 @@ class SliceRecipe:
     batch: int
     epochs: int
     warm_up: int
+    cpu_batch: int | None = 8
     short_warm_up: int = 25
     planned: int | None = None
     decay: Decay = poly_decay
@@ -92,6 +96,8 @@ def adjusted(recipe: SliceRecipe, *, precision: Precision = "auto", **given: Any
     """The recipe with what a user gave for its whole numbers; "auto" keeps the recipe's own. With
     other epochs, the decay is laid out for them."""
     numbers: dict[str, Any] = {k: _whole(k, v) for k, v in given.items() if v != "auto"}
+    if "batch" in numbers:
+        numbers["cpu_batch"] = None
     if "epochs" in numbers:
         numbers.setdefault("planned", numbers["epochs"])
     return replace(recipe, precision=precision, **numbers)
@@ -124,11 +130,12 @@ def fit_slices(
     optimiser  each of its groups has its own base rate in "lr"
     views      augments a whole batch on the device; the default is the one shared by all methods
     """
+    recipe, share = _for_device(recipe, clock, torch.device(device))
     data = labelled_slices(support, canvas)
     images, labels = data.images.to(device), data.labels.to(device)
     plan, count = recipe.plan, len(data)
     steps = plan.recipe_steps(count)
-    rate = FittedSchedule(
+    schedule = FittedSchedule(
         clock,
         recipe_steps=steps,
         warm_up=recipe.warm_up,
@@ -152,9 +159,19 @@ def fit_slices(
         count=count,
         sample=sample,
         loss=batch_loss,
-        rate=rate,
+        rate=lambda: share * schedule(),
         device=device,
     )
+
+
+def _for_device(
+    recipe: SliceRecipe, clock: Clock, device: torch.device
+) -> tuple[SliceRecipe, float]:
+    """The recipe with the batch that it has here, and what its rates are multiplied by."""
+    most = recipe.cpu_batch
+    if device.type != "cpu" or not clock.limited or most is None or recipe.batch <= most:
+        return recipe, 1.0
+    return replace(recipe, batch=most), math.sqrt(most / recipe.batch)
 
 
 def labels_at(labels: Tensor, logits: Tensor) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +14,7 @@ from bench.contract import Clock, Progress, Setting, Task, Volume
 from bench.data.slices import Canvas, long_side
 from bench.train.losses import cross_entropy_dice
 from bench.train.schedule import poly_decay_to_zero
-from bench.train.slicewise import SliceRecipe, fit_slices, predict_slices
+from bench.train.slicewise import SliceRecipe, adjusted, fit_slices, predict_slices
 
 RECIPE = SliceRecipe(batch=4, epochs=200, warm_up=50, decay=poly_decay_to_zero, clip=1.0)
 CPU_WIDTH, GPU_WIDTH = 8, 32
@@ -61,7 +60,7 @@ class UNet:
             support=task.support,
             canvas=Canvas(self.size),
             clock=clock,
-            recipe=replace(RECIPE, batch=options.batch, epochs=options.epochs),
+            recipe=adjusted(RECIPE, batch=options.batch, epochs=options.epochs),
             loss=lambda images, labels, _: cross_entropy_dice(self.network(images), labels),
             device=self.device,
         )

@@ -263,6 +263,7 @@ def test_a_recipe_with_what_a_user_gave() -> None:
     changed = adjusted(published, epochs="30", batch=8, precision="bf16")
     assert (changed.epochs, changed.planned, changed.batch) == (30, 30, 8)
     assert (changed.warm_up, changed.precision) == (250, "bf16")
+    assert (published.cpu_batch, changed.cpu_batch) == (8, None)  # what is given is not cut
 
 
 @pytest.mark.parametrize("value", ["many", "0", -3, "1.5"])
@@ -270,3 +271,19 @@ def test_a_number_that_is_none_is_refused(value: object) -> None:
     with pytest.raises(RequestError) as caught:
         adjusted(RECIPE, batch=value)
     assert str(caught.value) == f"batch={value}: give a whole number above 0, or auto"
+
+
+def test_a_cpu_under_a_budget_takes_smaller_steps_at_a_lower_rate() -> None:
+    """Not without a budget, and not where the user said how many."""
+    recipe = SliceRecipe(batch=32, epochs=1, warm_up=1)
+    support = [bars(40, side=8)]
+    for given, steps, batch, peak in (
+        (recipe, 8, 8, 0.5),
+        (recipe, None, 32, 1.0),
+        (adjusted(recipe, batch="16"), 8, 16, 1.0),
+        (SliceRecipe(batch=4, epochs=1, warm_up=1), 8, 4, 1.0),
+    ):
+        rates: list[float] = []
+        reports = train(Scalar(), support=support, recipe=given, steps=steps, rate=1.0, rates=rates)
+        assert {r.samples for r in reports} == {batch}
+        assert max(rates) == pytest.approx(peak)
