@@ -38,6 +38,7 @@ MODULES = {
     "rich": "rich.progress",
     "filelock": "filelock",
     "requests": "requests",
+    "urllib3": "urllib3.util",
     "psutil": "psutil",
     "pyyaml": "yaml",
 }
