@@ -16,7 +16,7 @@ from bench.models.bounds import within
 from bench.models.sam2.pool import Pool, empty_pool
 from bench.models.sam2.slices import sam2_slices
 from methods.retrieval.neighbours import chosen, ranked
-from methods.retrieval.similarity import similarity_encoder
+from methods.retrieval.similarity import similarity_encoder, width_of
 
 
 class Retrieval:
@@ -37,7 +37,8 @@ class Retrieval:
             precision=options.precision,
         )
         self.pool = empty_pool(self.segmenter.sam2, self.classes, self.device)
-        self.vectors = torch.zeros(0, self.dino.num_features, device=self.device)
+        width = width_of(options.feature, self.dino)
+        self.vectors = torch.zeros(0, width, device=self.device)
 
     def adapt(self, task: Task, clock: Clock) -> Iterator[Progress]:
         """Every labelled slice is seen once. There is no step and no epoch."""

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from bench.contract import Task
+from bench.data.slices import volume_slices
 from bench.errors import RequestError
 from bench.models.sam2 import make_sam2
 from bench.models.sam2.recall import recall
@@ -100,16 +101,32 @@ def test_a_class_that_none_of_the_k_shows_is_not_predicted(cache: Path) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"keep_empty": False}, {"z_memory": 2}, {"feature": "patch_mean"}],
-    ids=["keep_empty", "z_memory", "feature"],
+    [
+        {"keep_empty": False},
+        {"z_memory": 2},
+        {"feature": "patch_mean"},
+        {"feature": "pixels"},
+    ],
+    ids=lambda changes: "-".join(map(str, *changes.items())),
 )
 def test_the_options_act(cache: Path, changes: dict[str, Any]) -> None:
     query = as_patient(disks("c", seed=3), "c")
     plain, changed = adapted(cache, k=4), adapted(cache, k=4, **changes)
     if "feature" in changes:
-        assert not torch.equal(plain.vectors, changed.vectors)
+        assert plain.vectors.shape[0] == changed.vectors.shape[0]
+        assert not torch.equal(plain.vectors[:, :9], changed.vectors[:, :9])
+        assert changed.predict(query).any()
     else:
         assert not same(plain.predict(query), changed.predict(query))
+
+
+def test_thumbnails_are_compared_by_their_correlation(cache: Path) -> None:
+    method = adapted(cache, feature="pixels")
+    stack = volume_slices(SUPPORT[0], method.finder.canvas)
+    small = torch.nn.functional.interpolate(stack, size=(24, 24), mode="area").flatten(1)
+    cosine = torch.nn.functional.cosine_similarity(method.vectors[1], method.vectors[2], dim=0)
+    expected = np.corrcoef(small[1].numpy(), small[2].numpy())[0, 1]
+    assert float(cosine) == pytest.approx(expected, abs=0.01)
 
 
 def test_nothing_is_trained_and_the_preparation_is_timed(cache: Path) -> None:
