@@ -55,7 +55,9 @@ class Result:
 
 @dataclass(frozen=True)
 class Lab:
-    """`volumes`: labelled volumes of the default dataset, at least four."""
+    """volumes  labelled ones of the default dataset, at least four
+    cache    where weights and embeddings lie; None: the user's own
+    """
 
     registry: Registry
     method: str
@@ -66,6 +68,7 @@ class Lab:
     classes: tuple[str, ...]
     modality: str
     device: str
+    cache: str | None = None
 
     def store(self, name: str, volumes: Sequence[Volume]) -> Store:
         folder = self.folder / name
@@ -103,7 +106,8 @@ class Lab:
             checkpoints={family: self.backbone[family] for family in card.backbones},
         )
         pretrains = card.pretrains(options)
-        pool = [*support, *probe]
+        # As in a real unit: all that are not tested, whether they are labelled or looked at or not.
+        pool = [known.case for known in store.manifest.cases if known.case not in test]
         return Unit(
             key=key_of({"store": str(store.folder), "run": run, "budget": budget.model_dump()}),
             request=request,
@@ -132,6 +136,7 @@ class Lab:
             results=str(self.folder / "results"),
             keep=("predictions", "state"),
             device=self.device,
+            cache=self.cache,
             pretrain=None
             if pretrains is None
             else PretrainSpec(key=key_of({"run": run}), share=pretrains.share),

@@ -42,13 +42,25 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
     failed = 0
     for choice in demand.choices:
         with tempfile.TemporaryDirectory(prefix="sambench-check-") as folder:
-            suite = Suite(make_lab(registry, choice, copy, Path(folder), device))
+            suite = Suite(
+                make_lab(
+                    registry, choice, copy, Path(folder), device=device, cache=demand.data["cache"]
+                )
+            )
             found = show(choice.method, suite)
         failed += sum(verdict.outcome == "fail" for verdict in found)
     return 1 if failed else 0
 
 
-def make_lab(registry: Registry, choice: Choice, copy: Ready, folder: Path, device: str) -> Lab:
+def make_lab(
+    registry: Registry,
+    choice: Choice,
+    copy: Ready,
+    folder: Path,
+    *,
+    device: str,
+    cache: str | None,
+) -> Lab:
     """The first volumes of the default data that show every class."""
     every = len(copy.classes)
     chosen: list[Volume] = []
@@ -65,6 +77,7 @@ def make_lab(registry: Registry, choice: Choice, copy: Ready, folder: Path, devi
         classes=copy.classes,
         modality=copy.modality,
         device=device,
+        cache=cache,
     )
 
 
