@@ -49,9 +49,23 @@ class BottleneckAttention(nn.Module):
         kv = self.key_value(F.layer_norm(low, low.shape[-1:]))
         # (n, t, heads * d) -> (n, heads, t, d)
         q, k, v = (x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in (q, *kv.chunk(2, -1)))
-        seen = None if padding is None else ~padding[:, None, None, :]
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+        mixed = attend(q, k, v, padding)
         return self.out(mixed.transpose(1, 2).flatten(2))
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, padding: Tensor | None) -> Tensor:
+    """(n, heads, t, d) three times; padding (n, t), True where a key is none -> (n, heads, t, d)
+
+    On a CPU written out: PyTorch's fused kernel has a backward pass there that is several times
+    slower in bf16, and none that is faster, for heads as narrow as these.
+    """
+    if q.device.type != "cpu":
+        seen = None if padding is None else ~padding[:, None, None, :]
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+    if padding is not None:
+        scores = scores.masked_fill(padding[:, None, None, :], float("-inf"))
+    return scores.softmax(-1).to(v.dtype) @ v
 
 
 class FullAttention(nn.Module):
