@@ -23,6 +23,7 @@ Text = Annotated[str, Field(min_length=1)]
 Entry = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*:[A-Za-z_][A-Za-z0-9_]*$")]
 LOST_NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")
 """Numbers that YAML 1.1 takes for text: 1e-3 has no point, 1.0e3 no sign."""
+Family = Literal["sam", "sam2", "dino"]
 OptionValue = bool | int | float | str | list[Any] | None
 
 
@@ -84,7 +85,8 @@ class MethodCard(Card):
     """`methods/<name>/card.yaml`.
 
     block        controls and oracle-prompted methods are never ranked with methods
-    backbones    families it takes from the request: sam, sam2, dino
+    backbones    families it takes from the request, sam, sam2, dino, as a list; or for each the
+                 option values that ask for it: `sam2: {family: [sam2]}`
     demo         quick enough for `make demo`
     needs_test_label  an oracle's prompts come from it; the harness gives it to these alone
     """
@@ -92,12 +94,24 @@ class MethodCard(Card):
     paper: str = ""
     trains: str = ""
     block: Literal["method", "control", "oracle"] = "method"
-    backbones: list[Literal["sam", "sam2", "dino"]] = []
+    backbones: dict[Family, dict[str, list[OptionValue]]] = {}
     pretrain: PretrainCard | None = None
     unlabelled_images: bool = False
     needs_test_label: bool = False
     repeatable: bool = True
     demo: bool = True
+
+    @field_validator("backbones", mode="before")
+    @classmethod
+    def _always_asked_for(cls, value: Any) -> Any:
+        return {family: {} for family in value} if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _backbones_name_options(self) -> Self:
+        asked = {name for when in self.backbones.values() for name in when}
+        if strange := asked - set(self.options):
+            raise ValueError(f"backbones name no option: {', '.join(sorted(strange))}")
+        return self
 
     @model_validator(mode="after")
     def _pretraining_names_options(self) -> Self:
@@ -106,6 +120,14 @@ class MethodCard(Card):
             if strange:
                 raise ValueError(f"pretrain.{key} names no option: {', '.join(sorted(strange))}")
         return self
+
+    def families(self, options: Mapping[str, Any]) -> tuple[str, ...]:
+        """Of backbones that it takes with these options."""
+        return tuple(
+            family
+            for family, when in self.backbones.items()
+            if all(options[name] in values for name, values in when.items())
+        )
 
     def pretrains(self, options: Mapping[str, Any]) -> PretrainCard | None:
         """What is said of pre-training where there is any with these options."""

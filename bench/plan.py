@@ -68,11 +68,11 @@ def choice_key(choice: Choice) -> str:
     return key_of({"dataset": choice.dataset, "options": dict(choice.dataset_options)})
 
 
-def block_of(method: MethodCard, dataset: DatasetCard, backbone: Mapping[str, str]) -> Block:
+def block_of(method: MethodCard, dataset: DatasetCard, checkpoints: Mapping[str, str]) -> Block:
     """Where its records stand on the board. A checkpoint that was trained on medical images may
     know the test patients of any published set: `seen` is never ranked (protocol, rule 5). One
     that never learnt makes a control of any method."""
-    cards = [card_of(family, backbone[family]) for family in method.backbones]
+    cards = [card_of(family, name) for family, name in checkpoints.items()]
     if method.block == "method" and any(card.untrained for card in cards):
         return "control"
     if method.block == "method" and any(card.medical for card in cards) and dataset.homepage:
@@ -109,7 +109,7 @@ def _units(
                                 request=request,
                                 choice=choice,
                                 card=card,
-                                block=block_of(card, dataset, choice.backbone),
+                                block=block_of(card, dataset, request.checkpoints),
                                 source=source,
                                 drawn=drawn[place],
                                 copy=copy,
@@ -123,6 +123,7 @@ def _units(
 
 
 def _request(choice: Choice, card: MethodCard, drawn: Drawn, seed: int, val: str) -> Request:
+    families = card.families(choice.options)
     return Request.model_validate(
         {
             "method": choice.method,
@@ -133,8 +134,8 @@ def _request(choice: Choice, card: MethodCard, drawn: Drawn, seed: int, val: str
             "draw": drawn.draw,
             "seed": seed,
             "budget": choice.budget,
-            "backbone": choice.backbone["name"] if card.backbones else NO_BACKBONE,
-            "checkpoints": {family: choice.backbone[family] for family in card.backbones},
+            "backbone": choice.backbone["name"] if families else NO_BACKBONE,
+            "checkpoints": {family: choice.backbone[family] for family in families},
             "val": val,
         }
     )

@@ -61,6 +61,16 @@ def test_the_least_a_dataset_says() -> None:
     assert parse_card(FILE, {**DATASET, "classes": None}, DatasetCard).classes is None
 
 
+def test_a_backbone_may_be_asked_for_by_an_option() -> None:
+    always = parse_card(FILE, {**METHOD, "backbones": ["dino", "sam"]}, MethodCard)
+    assert always.families({}) == ("dino", "sam")
+    assert parse_card(FILE, METHOD, MethodCard).families({}) == ()
+    asked = {"sam": {"base": ["a", "b"]}, "sam2": {"base": ["c"]}, "dino": {}}
+    card = parse_card(FILE, {**METHOD, "options": {"base": "a"}, "backbones": asked}, MethodCard)
+    assert card.families({"base": "b"}) == ("sam", "dino")
+    assert card.families({"base": "c"}) == ("sam2", "dino")
+
+
 def test_an_option_may_be_its_default_alone() -> None:
     options = {
         "lr": 0.001,
@@ -102,7 +112,11 @@ def test_an_option_may_be_its_default_alone() -> None:
         ({"block": "baseline"}, "block: Input should be 'method', 'control' or 'oracle'"),
         ({"entry": "method.Mine"}, "entry: String should match pattern"),
         ({"entry": "../evil:Mine"}, "entry: String should match pattern"),
-        ({"backbones": ["sam3"]}, "backbones.0: Input should be 'sam', 'sam2' or 'dino'"),
+        (
+            {"backbones": ["sam3"]},
+            "backbones.sam3.[key]: Input should be 'sam', 'sam2' or 'dino'",
+        ),
+        ({"backbones": {"sam": {"famly": ["sam"]}}}, "backbones name no option: famly"),
         ({"needs": "cv2"}, "needs: Input should be a valid list"),
         ({"options": [1]}, "options: Input should be a valid dictionary"),
         ({"options": {"lr": {"defualt": 1}}}, "options.lr.default: this key is missing"),

@@ -94,6 +94,7 @@ class Lab:
     ) -> Unit:
         found, card = self.registry.method(self.method)
         options = vars(make_options(found, self.options))
+        families = card.families(options)
         request = Request(
             method=self.method,
             options=options,
@@ -102,8 +103,8 @@ class Lab:
             draw="0",
             seed=0,
             budget=budget,
-            backbone=self.backbone["name"] if card.backbones else NO_BACKBONE,
-            checkpoints={family: self.backbone[family] for family in card.backbones},
+            backbone=self.backbone["name"] if families else NO_BACKBONE,
+            checkpoints={family: self.backbone[family] for family in families},
         )
         pretrains = card.pretrains(options)
         # As in a real unit: all that are not tested, whether they are labelled or looked at or not.

@@ -78,7 +78,7 @@ def make_weights(demand: Demand, registry: Registry) -> dict[tuple[str, str], st
     needed = {
         (family, choice.backbone[family])
         for choice in demand.choices
-        for family in registry.method(choice.method)[1].backbones
+        for family in registry.method(choice.method)[1].families(choice.options)
     }
     if not needed:
         return {}
