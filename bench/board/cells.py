@@ -12,6 +12,7 @@ import numpy as np
 from bench.board.censored import Median, censored_median
 from bench.board.interval import Interval, across_seeds, summarise
 from bench.board.order import draw_order
+from bench.board.paired import aligned
 from bench.board.units import Cost, Unit
 from bench.record.schema import Machine
 
@@ -90,21 +91,12 @@ def _summary(draws: Sequence[str], done: dict[str, list[Unit]], score: str) -> I
     """Seeds of a draw are averaged first: they are repetitions of one draw, not new draws."""
     patients = sorted({p for draw in draws for unit in done[draw] for p in unit.patients})
     runs = [
-        across_seeds([_aligned(unit, getattr(unit, score), patients) for unit in done[draw]])
+        across_seeds(
+            [aligned(unit.patients, getattr(unit, score), patients) for unit in done[draw]]
+        )
         for draw in draws
     ]
     return summarise(np.stack(runs))
-
-
-def _aligned(unit: Unit, scores: np.ndarray, patients: list[str]) -> np.ndarray:
-    if list(unit.patients) == patients:
-        return scores
-    row = {patient: index for index, patient in enumerate(unit.patients)}
-    wide = np.full((len(patients), scores.shape[1]), np.nan)
-    for index, patient in enumerate(patients):
-        if patient in row:
-            wide[index] = scores[row[patient]]
-    return wide
 
 
 def _epochs(units: Sequence[Unit]) -> Median | None:

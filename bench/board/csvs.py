@@ -1,4 +1,5 @@
-"""The CSV tables: long (a line a unit, case and class), units, cells, costs, and the wide ones."""
+"""The CSV tables: long (a line a unit, case and class), units, cells, costs, the wide ones, and
+those of statistics."""
 
 from __future__ import annotations
 
@@ -10,18 +11,22 @@ from bench.board.csvtext import line, number
 from bench.board.interval import Interval
 from bench.board.order import shots_order
 from bench.board.reading import LONG_HEADER
+from bench.board.statcsvs import TABLE, identity, statistic_files
+from bench.board.statistics import TableStatistics
 from bench.board.tables import Column, Row, Table, every_unit
 from bench.board.text import plain
-from bench.board.units import Cost, TableKey, Unit
+from bench.board.units import Cost, Unit
 
-TABLE = ("table", "dataset", "fingerprint", "split", "backbone", "budget", "val", "protocol")
 COSTS = tuple(field.name for field in fields(Cost))
 INTERVAL = ("mean", "low", "high", "draw_variance", "patient_variance")
+SHARES = ("draw_share", "patient_share")
 
 
-def csv_files(tables: Sequence[Table]) -> dict[str, str]:
+def csv_files(statistics: Sequence[TableStatistics]) -> dict[str, str]:
     """File name -> text."""
+    tables = [found.table for found in statistics]
     return {
+        **statistic_files(statistics),
         "long.csv": _long(tables),
         "units.csv": _units(tables),
         "cells.csv": _cells(tables),
@@ -31,13 +36,6 @@ def csv_files(tables: Sequence[Table]) -> dict[str, str]:
         "epochs_to_converge.csv": _wide(tables, _epochs),
         "throughput.csv": _throughput(tables),
     }
-
-
-def _identity(key: TableKey) -> tuple[object, ...]:
-    return (
-        *(key.id, plain(key.dataset), key.fingerprint, key.split, key.backbone),
-        *(key.budget.name, key.val, key.protocol),
-    )
 
 
 def _long(tables: Sequence[Table]) -> str:
@@ -55,7 +53,7 @@ def _units(tables: Sequence[Table]) -> str:
 def _unit(unit: Unit) -> str:
     variant = unit.variant
     return line(
-        *(*_identity(unit.table)[1:], variant.block, variant.method, " ".join(variant.overrides)),
+        *(*identity(unit.table)[1:], variant.block, variant.method, " ".join(variant.overrides)),
         *(unit.shots, unit.draw, unit.seed, unit.key, unit.status, plain(unit.problem or "")),
         *(unit.machine.fingerprint, variant.source_sha256),
         *(number(unit.converged), number(unit.censored)),
@@ -64,8 +62,8 @@ def _unit(unit: Unit) -> str:
 
 
 def _cells(tables: Sequence[Table]) -> str:
-    dice = [f"dice_{name}" for name in INTERVAL]
-    iou = [f"iou_{name}" for name in INTERVAL]
+    dice = [f"dice_{name}" for name in (*INTERVAL, *SHARES)]
+    iou = [f"iou_{name}" for name in (*INTERVAL, *SHARES)]
     header = line(
         *(*TABLE, "block", "row", "method", "shots", "named_draw", "draws_required", "draws_done"),
         *("patients", *dice, *iou, "epochs_to_converge", "epochs_censored"),
@@ -73,7 +71,7 @@ def _cells(tables: Sequence[Table]) -> str:
     )
     return header + "".join(
         line(
-            *(*_identity(table.key), row.variant.block, row.label, row.variant.method),
+            *(*identity(table.key), row.variant.block, row.label, row.variant.method),
             *(column.shots, column.draw, len(cell.required), len(cell.draws)),
             *(cell.dice.patients if cell.dice else "", *_interval(cell.dice)),
             *(*_interval(cell.iou), number(cell.epochs.value if cell.epochs else None)),
@@ -90,7 +88,7 @@ def _costs(tables: Sequence[Table]) -> str:
     )
     return header + "".join(
         line(
-            *(*_identity(table.key), cost.machine.fingerprint, plain(cost.machine.device)),
+            *(*identity(table.key), cost.machine.fingerprint, plain(cost.machine.device)),
             *(row.variant.block, row.label, row.variant.method, column.shots, column.draw),
             *(len(cell.required), len(cost.units)),
             *(_cost(cost.medians[name]) for name in COSTS),
@@ -108,7 +106,7 @@ def _throughput(tables: Sequence[Table]) -> str:
         for machine in table.machines:
             for row in table.rows:
                 values = [_on_machine(row.cells.get(c), machine.fingerprint) for c in columns]
-                head = (*_identity(table.key), machine.fingerprint, row.variant.block, row.label)
+                head = (*identity(table.key), machine.fingerprint, row.variant.block, row.label)
                 text += line(*head, *values)
     return text
 
@@ -126,7 +124,7 @@ def _wide(tables: Sequence[Table], value: Callable[[Cell], str]) -> str:
     header = line(*TABLE, "block", "row", *(column.label for column in columns))
     return header + "".join(
         line(
-            *(*_identity(table.key), row.variant.block, row.label),
+            *(*identity(table.key), row.variant.block, row.label),
             *(value(row.cells[c]) if c in row.cells else "" for c in columns),
         )
         for table in tables
@@ -161,7 +159,7 @@ def _epochs(cell: Cell) -> str:
 
 
 def _interval(interval: Interval | None) -> list[str]:
-    return [number(getattr(interval, name, None)) for name in INTERVAL]
+    return [number(getattr(interval, name, None)) for name in (*INTERVAL, *SHARES)]
 
 
 def _empties(cell: Cell) -> list[object]:

@@ -17,6 +17,8 @@ import numpy as np
 from scipy.special import stdtrit
 
 CONFIDENCE = 0.95
+FEW_PATIENTS = 50
+"""Below so many test patients a table says that they are few."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Interval:
 
     draw_variance, patient_variance   squared standard errors of the mean, None where there is one
     patients                          patients with at least one class to score
+    draw_share, patient_share         parts of the variance of single scores, see `shares`
     """
 
     mean: float
@@ -34,6 +37,53 @@ class Interval:
     patients: int
     draw_variance: float | None
     patient_variance: float | None
+    draw_share: float | None = None
+    patient_share: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class TwoLevel:
+    """Means of tables of draws and patients, as many at once as the leading axes say.
+
+    variance                          squared standard error; 0 where all values are equal
+    freedom                           degrees of freedom; NaN where the variance is 0
+    draw_variance, patient_variance   the two parts; None where there is one draw, one patient
+    """
+
+    mean: np.ndarray
+    variance: np.ndarray
+    freedom: np.ndarray
+    draw_variance: np.ndarray | None
+    patient_variance: np.ndarray | None
+
+    @property
+    def known(self) -> bool:
+        """False with one draw and one patient: then nothing is known of chance."""
+        return self.draw_variance is not None or self.patient_variance is not None
+
+    def reach(self, probability: float = 0.5 + CONFIDENCE / 2) -> np.ndarray:
+        """Half the interval's width: the t quantile times the standard error."""
+        quantile = np.where(self.variance > 0, stdtrit(self.freedom, probability), 0.0)
+        found: np.ndarray = quantile * np.sqrt(self.variance)
+        return found
+
+
+def two_level(values: np.ndarray) -> TwoLevel:
+    """(..., draws, patients) -> the mean over both and how sure it is."""
+    draws, patients = values.shape[-2:]
+    by_draw = _squared_error(values.mean(axis=-1))
+    by_patient = _squared_error(values.mean(axis=-2))
+    parts = [
+        (part, count - 1)
+        for part, count in ((by_draw, draws), (by_patient, patients))
+        if part is not None
+    ]
+    mean = values.mean(axis=(-2, -1))
+    total = sum((part for part, _ in parts), start=np.zeros_like(mean))
+    weighted = sum((part**2 / degrees for part, degrees in parts), start=np.zeros_like(mean))
+    freedom = np.full_like(mean, np.nan)
+    np.divide(total**2, weighted, out=freedom, where=weighted > 0)
+    return TwoLevel(mean, total, freedom, by_draw, by_patient)
 
 
 def summarise(scores: np.ndarray) -> Interval | None:
@@ -45,16 +95,39 @@ def summarise(scores: np.ndarray) -> Interval | None:
     if values is None:
         return None
     draws, patients = values.shape
-    mean = float(values.mean())
-    by_draw = _squared_error(values.mean(axis=1))
-    by_patient = _squared_error(values.mean(axis=0))
-    parts = [
-        (part, count - 1)
-        for part, count in ((by_draw, draws), (by_patient, patients))
-        if part is not None
-    ]
-    low, high = _limits(mean, parts) if parts else (None, None)
-    return Interval(mean, low, high, draws, patients, by_draw, by_patient)
+    found = two_level(values)
+    mean, reach = float(found.mean), float(found.reach())
+    parts = shares(values)
+    return Interval(
+        mean=mean,
+        low=max(0.0, mean - reach) if found.known else None,
+        high=min(1.0, mean + reach) if found.known else None,
+        draws=draws,
+        patients=patients,
+        draw_variance=_number(found.draw_variance),
+        patient_variance=_number(found.patient_variance),
+        draw_share=parts[0] if parts else None,
+        patient_share=parts[1] if parts else None,
+    )
+
+
+def shares(values: np.ndarray) -> tuple[float, float] | None:
+    """(draws, patients) -> the parts of a single score's variance that are the draw's and the
+    patient's; the rest belongs to neither (this patient with this draw, and the seed).
+
+    Components of the two-way table without repetition: the mean squares of draws and patients less
+    the rest's, negative ones taken as 0. None with one draw or one patient, or without variance.
+    """
+    draws, patients = values.shape
+    if draws < 2 or patients < 2:
+        return None
+    by_draw, by_patient = values.mean(axis=1), values.mean(axis=0)
+    rest = values - by_draw[:, None] - by_patient + values.mean()
+    within = float((rest**2).sum()) / ((draws - 1) * (patients - 1))
+    of_draw = max(0.0, float(by_draw.var(ddof=1)) - within / patients)
+    of_patient = max(0.0, float(by_patient.var(ddof=1)) - within / draws)
+    total = of_draw + of_patient + within
+    return (of_draw / total, of_patient / total) if total > 1e-24 else None
 
 
 def patient_values(scores: np.ndarray) -> np.ndarray | None:
@@ -63,25 +136,31 @@ def patient_values(scores: np.ndarray) -> np.ndarray | None:
     The cell's mean is the mean over draws of the mean over classes of the mean over patients. Where
     nothing is left out, a patient's value is just its mean over classes. Where a class is left out
     for some patients, each patient carries the draw's mean plus its own share of the deviations.
+    A draw or a patient in which nothing could be scored says nothing, and has no row or column.
     """
-    defined = ~np.isnan(scores)
-    scored = defined.any(axis=(0, 2))
+    scored = ~np.isnan(scores).all(axis=(0, 2))
+    usable = ~np.isnan(scores).all(axis=(1, 2))
     if not scored.any():
         return None
-    defined, scores = defined[:, scored], scores[:, scored]
+    means, parts = contributions(scores[usable][:, scored])
+    values: np.ndarray = means[:, None] + scored.sum() * parts
+    return values
+
+
+def contributions(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(draws, patients, classes) -> the draws' means, NaN for one in which nothing could be scored,
+    and what each patient adds to its draw's mean, (draws, patients), whose sum over patients is 0.
+    """
+    defined = ~np.isnan(scores)
     filled = np.where(defined, scores, 0.0)
     counts = defined.sum(axis=1, keepdims=True)  # (draws, 1, classes)
     class_means = filled.sum(axis=1, keepdims=True) / np.maximum(counts, 1)
     present = counts > 0
     classes = present.sum(axis=2)  # (draws, 1)
-    usable = classes[:, 0] > 0
-    if not usable.all():  # a draw in which nothing could be scored says nothing
-        return patient_values(scores[usable])
-    draw_means = np.where(present, class_means, 0.0).sum(axis=2) / classes
+    sums = np.where(present, class_means, 0.0).sum(axis=2)
+    means = np.divide(sums, classes, out=np.full_like(sums, np.nan), where=classes > 0)
     deviations = np.where(defined, filled - class_means, 0.0) / np.maximum(counts, 1)
-    patients = scores.shape[1]
-    values: np.ndarray = draw_means + patients * deviations.sum(axis=2) / classes
-    return values
+    return means[:, 0], deviations.sum(axis=2) / np.maximum(classes, 1)
 
 
 def across_seeds(scores: Sequence[np.ndarray]) -> np.ndarray:
@@ -93,15 +172,11 @@ def across_seeds(scores: Sequence[np.ndarray]) -> np.ndarray:
     return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
 
 
-def _squared_error(means: np.ndarray) -> float | None:
-    return None if len(means) < 2 else float(means.var(ddof=1) / len(means))
+def _squared_error(means: np.ndarray) -> np.ndarray | None:
+    """Of a mean over the last axis."""
+    count = means.shape[-1]
+    return None if count < 2 else np.asarray(means.var(axis=-1, ddof=1) / count)
 
 
-def _limits(mean: float, parts: list[tuple[float, int]]) -> tuple[float, float]:
-    """Limits within 0 and 1 from (squared standard error, degrees of freedom) pairs."""
-    total = sum(part for part, _ in parts)
-    if total <= 0:
-        return mean, mean
-    freedom = total**2 / sum(part**2 / degrees for part, degrees in parts)
-    reach = float(stdtrit(freedom, 0.5 + CONFIDENCE / 2)) * total**0.5
-    return max(0.0, mean - reach), min(1.0, mean + reach)
+def _number(value: np.ndarray | None) -> float | None:
+    return None if value is None else float(value)

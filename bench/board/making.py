@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.board.csvs import csv_files
 from bench.board.leaderboard import leaderboard as page
 from bench.board.reading import read_units
+from bench.board.statistics import statistics_of
 from bench.board.tables import Table, every_unit, tables_of
 
 
@@ -71,7 +72,7 @@ def check(results: Path, leaderboard: Path | None) -> list[str]:
 def _render(tables: list[Table], results: Path, leaderboard: Path | None) -> dict[Path, bytes]:
     wanted = {
         results / "tables" / name: text.encode("utf-8", "backslashreplace")
-        for name, text in csv_files(tables).items()
+        for name, text in csv_files([statistics_of(table) for table in tables]).items()
     }
     figures: dict[str, dict[str, tuple[str, str]]] = {}
     if any(table.machines for table in tables):

@@ -13,6 +13,7 @@ import numpy as np
 
 from bench.board.csvtext import lines, number
 from bench.board.text import plain, value_text
+from bench.board.times import events_of
 from bench.board.units import Cost, TableKey, Unit, Variant
 from bench.errors import RequestError
 from bench.record.schema import NO_BACKBONE, CaseResult, ClassScore, Record, Request
@@ -67,8 +68,10 @@ def unit_of(record: Record, known: dict[object, object]) -> Unit:
         problem=_problem(record),
         machine=_shared(record.machine, known),
         cost=_cost(record),
+        cases=len(record.cases),
         converged=_epochs(record, "converged"),
         censored=_epochs(record, "censored_at"),
+        events=events_of(record),
         patients=_shared(patients, known),
         dice=dice,
         iou=iou,
@@ -141,6 +144,7 @@ def _cost(record: Record) -> Cost:
         pretraining_seconds=before,
         adaptation_seconds=during,
         total_seconds=before + during,
+        inference_seconds=sum(case.seconds for case in record.cases),
         train_samples_per_second=train.median if train else None,
         slices_per_second=slices.median if slices else None,
         volumes_per_minute=volumes.median if volumes else None,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 
 from bench.board.text import short_hash
-from bench.record.schema import BudgetSpec, Machine
+from bench.record.schema import BudgetSpec, Machine, Moment
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,10 @@ class TableKey:
     val: str
     protocol: int
 
-    @property
+    @cached_property
     def id(self) -> str:
-        parts = {**vars(self), "budget": self.budget.model_dump()}
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        parts["budget"] = self.budget.model_dump()
         return short_hash(json.dumps(parts, sort_keys=True))
 
 
@@ -54,11 +56,16 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Timings and memory of one unit; None where nothing was measured."""
+    """Timings and memory of one unit; None where nothing was measured.
+
+    total_seconds      pre-training and adaptation, what the budget is for
+    inference_seconds  of all test cases together
+    """
 
     pretraining_seconds: float
     adaptation_seconds: float
     total_seconds: float
+    inference_seconds: float
     train_samples_per_second: float | None
     slices_per_second: float | None
     volumes_per_minute: float | None
@@ -70,6 +77,18 @@ class Cost:
     total_parameters: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """When a run converged, or first reached a Dice level; or where it ended without doing so.
+
+    name  "converged", or the Dice level: "0.7"
+    """
+
+    name: str
+    reached: bool
+    at: Moment
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Unit:
     """A record in short.
@@ -77,7 +96,9 @@ class Unit:
     problem    why it does not count: the reason of a failure, or what a done record lacks
     patients   sorted; rows of `dice` and `iou`, which are (patients, classes) with NaN where
                every case of the patient was empty on both sides
+    cases      test cases that were predicted
     converged  epochs; `censored` the epochs that were not enough; both None without a curve
+    events     the same and the Dice levels, by every clock; empty without a curve
     empties    cases by ("both" | "missed" | "false_positive", class)
     long       its lines of `long.csv`, made while the record is at hand
     """
@@ -94,8 +115,10 @@ class Unit:
     problem: str | None
     machine: Machine
     cost: Cost
+    cases: int
     converged: float | None
     censored: float | None
+    events: tuple[Event, ...]
     patients: tuple[str, ...]
     dice: np.ndarray
     iou: np.ndarray

@@ -10,6 +10,7 @@ import pytest
 
 from bench.board.csvs import csv_files
 from bench.board.reading import read_units
+from bench.board.statistics import statistics_of
 from bench.board.tables import tables_of
 from bench.record.schema import Record
 from tests.board.factory import machine, record, save
@@ -19,7 +20,7 @@ Lines = dict[str, list[dict[str, str]]]
 
 def lines(results: Path, *records: Record) -> Lines:
     save(results, *records)
-    texts = csv_files(tables_of(read_units(results)))
+    texts = csv_files([statistics_of(table) for table in tables_of(read_units(results))])
     return {name: list(csv.DictReader(io.StringIO(text))) for name, text in texts.items()}
 
 
@@ -83,6 +84,8 @@ def test_cells_and_wide_tables_agree(tmp_path: Path) -> None:
     # draw means 0.6 and 0.7, patient means 0.55 and 0.75: squared errors 0.005 / 2 and 0.02 / 2
     assert float(cells["alpha", "1"]["dice_draw_variance"]) == pytest.approx(0.0025)
     assert float(cells["alpha", "1"]["dice_patient_variance"]) == pytest.approx(0.01)
+    assert float(cells["alpha", "1"]["dice_patient_share"]) == pytest.approx(0.8)  # 0.02 and 0.005
+    assert float(cells["alpha", "1"]["dice_draw_share"]) == pytest.approx(0.2)
     assert (cells["beta", "1"]["draws_required"], cells["beta", "1"]["draws_done"]) == ("2", "1")
     assert cells["beta", "1"]["dice_mean"] == ""
     assert cells["alpha", "1"]["epochs_censored"] == "true"
@@ -113,5 +116,6 @@ def test_throughput_is_a_line_for_each_machine(tmp_path: Path) -> None:
 
 
 def test_no_records_give_headers_only(tmp_path: Path) -> None:
-    texts = csv_files(tables_of(read_units(tmp_path)))
+    assert read_units(tmp_path) == []
+    texts = csv_files([])
     assert {text.count("\n") for text in texts.values()} == {1}

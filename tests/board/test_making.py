@@ -73,9 +73,10 @@ def test_summary_and_files(tmp_path: Path) -> None:
     assert (summary.records, summary.done, summary.failed, summary.tables) == (19, 18, 1, 1)
     assert {path.name for path in summary.files if path.suffix == ".csv"} == {
         *("long.csv", "units.csv", "cells.csv", "costs.csv", "dice.csv", "iou.csv"),
-        *("epochs_to_converge.csv", "throughput.csv"),
+        *("epochs_to_converge.csv", "throughput.csv", "pairwise.csv", "ranks.csv"),
+        *("equivalence.csv", "times.csv", "ledger.csv"),
     }
-    assert sorted(p.suffix for p in summary.files) == [".csv"] * 8 + [".md"] + [".svg"] * 2
+    assert sorted(p.suffix for p in summary.files) == [".csv"] * 13 + [".md"] + [".svg"] * 2
     assert set(summary.files) == set(summary.changed)
     again = build(tmp_path, leaderboard=tmp_path / "leaderboard.md")
     assert (again.changed, again.removed) == ((), ())

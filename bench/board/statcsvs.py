@@ -1,0 +1,155 @@
+"""The CSV tables of statistics: pairwise, ranks, equivalence, times, ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from bench.board.censored import Median
+from bench.board.csvtext import line, lines, number
+from bench.board.equivalence import equivalences
+from bench.board.interval import FEW_PATIENTS
+from bench.board.ledger import TARGETS, ledgers
+from bench.board.statistics import TableStatistics
+from bench.board.tables import Column, Row, Table
+from bench.board.text import plain
+from bench.board.times import CLOCKS, times_of
+from bench.board.units import TableKey
+
+TABLE = ("table", "dataset", "fingerprint", "split", "backbone", "budget", "val", "protocol")
+Line = tuple[object, ...]
+
+
+def identity(key: TableKey) -> Line:
+    return (
+        *(key.id, plain(key.dataset), key.fingerprint, key.split, key.backbone),
+        *(key.budget.name, key.val, key.protocol),
+    )
+
+
+def statistic_files(statistics: Sequence[TableStatistics]) -> dict[str, str]:
+    """File name -> text. Effects and intervals are shares of 1, as in the other files."""
+    tables = [found.table for found in statistics]
+    return {
+        "pairwise.csv": _pairwise(statistics),
+        "ranks.csv": _ranks(statistics),
+        "equivalence.csv": _equivalence(tables),
+        "times.csv": _times(tables),
+        "ledger.csv": _ledger(tables),
+    }
+
+
+def _pairwise(statistics: Sequence[TableStatistics]) -> str:
+    header = line(
+        *(*TABLE, "shots", "named_draw", "family", "first", "second", "second_block", "effect"),
+        *("low", "high", "p", "p_holm", "differ", "draws", "patients"),
+    )
+    return header + lines(
+        (
+            *(*identity(found.table.key), pair.column.shots, pair.column.draw, pair.family),
+            *(pair.first.label, pair.second.label, pair.second.variant.block),
+            *(number(pair.comparison.effect), number(pair.comparison.low)),
+            *(number(pair.comparison.high), number(pair.comparison.p), number(pair.p_holm)),
+            *(_flag(pair.differ), pair.comparison.draws, pair.comparison.patients),
+        )
+        for found in statistics
+        for pair in found.pairs
+    )
+
+
+def _ranks(statistics: Sequence[TableStatistics]) -> str:
+    header = line(
+        *(*TABLE, "shots", "named_draw", "row", "letters", "rank", "rank_low", "rank_high"),
+        *("best_share", "rows", "draws", "patients", "few_patients", "pairs_of_the_table"),
+        *("stability_tau", "detectable_difference"),
+    )
+    return header + lines(
+        (
+            *(*identity(found.table.key), column.shots, column.draw, label, standing.letters),
+            *_range(standing.ranks),
+            *(len(ranking.standings), ranking.draws, ranking.patients),
+            *(_flag(ranking.patients < FEW_PATIENTS), ranking.family),
+            *(number(ranking.tau), number(ranking.detectable)),
+        )
+        for found in statistics
+        for column, ranking in found.columns.items()
+        if len(ranking.standings) > 1
+        for label, standing in ranking.standings.items()
+    )
+
+
+def _range(ranks: object) -> Line:
+    return tuple(number(getattr(ranks, name, None)) for name in ("rank", "low", "high", "best"))
+
+
+def _equivalence(tables: Sequence[Table]) -> str:
+    header = line(
+        *(*TABLE, "row", "shots", "other", "other_shots", "low", "high"),
+        *("other_first", "other_last"),
+    )
+    return header + lines(
+        (
+            *(*identity(table.key), one.row.label, f"{one.shots:g}{one.kind}", one.other.label),
+            *(_count(one.value), _count(one.low), _count(one.high)),
+            *(f"{one.least:g}{one.kind}", f"{one.most:g}{one.kind}"),
+        )
+        for table in tables
+        for one in equivalences(table)
+    )
+
+
+def _count(value: float) -> str:
+    return "not reached" if np.isinf(value) else number(value)
+
+
+def _times(tables: Sequence[Table]) -> str:
+    columns = [name for clock in CLOCKS for name in (clock, f"{clock}_beyond")]
+    header = line(
+        *(*TABLE, "block", "row", "shots", "named_draw", "event", "units", "unreached", *columns)
+    )
+    return header + lines(
+        (
+            *(*identity(table.key), row.variant.block, row.label, column.shots, column.draw),
+            *(times.event, times.epochs.count, times.epochs.unreached),
+            *(text for clock in CLOCKS for text in _median(getattr(times, clock))),
+        )
+        for table, row, column in _every(tables)
+        if row.cells[column].complete
+        for times in times_of(row.cells[column].units)
+    )
+
+
+def _median(median: Median | None) -> tuple[str, str]:
+    return ("", "") if median is None else (number(median.value), _flag(median.beyond))
+
+
+def _ledger(tables: Sequence[Table]) -> str:
+    amortised = [f"target_seconds_of_{m}" for m in TARGETS]
+    header = line(
+        *(*TABLE, "machine", "device", "block", "row", "shots", "named_draw", "units"),
+        *("draws_required", "test_cases", "pretraining_seconds", "adaptation_seconds"),
+        *("inference_seconds", *amortised),
+    )
+    return header + lines(
+        (
+            *(*identity(table.key), ledger.machine.fingerprint, plain(ledger.machine.device)),
+            *(row.variant.block, row.label, column.shots, column.draw, ledger.units),
+            *(len(row.cells[column].required), number(ledger.cases)),
+            *(number(ledger.pretraining), number(ledger.adaptation), number(ledger.inference)),
+            *(number(ledger.amortised[m]) for m in TARGETS),
+        )
+        for table, row, column in _every(tables)
+        for ledger in ledgers(row.cells[column])
+    )
+
+
+def _every(tables: Sequence[Table]) -> Iterator[tuple[Table, Row, Column]]:
+    for table in tables:
+        for row in table.rows:
+            for column in table.columns:
+                yield table, row, column
+
+
+def _flag(value: bool) -> str:
+    return str(value).lower()
