@@ -6,12 +6,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 
-from segment_anything.modeling import Sam
 from torch import Tensor, nn
 
 from bench.models.sam.decoder import PromptFreeDecoder
 from bench.models.sam.two_stage import TwoStageDecoder
+from bench.models.sam2.decoder import PromptFreeDecoder as PromptFreeDecoder2
 from bench.train.augment import random_views
 from bench.train.augment_crops import cropped_views
 from bench.train.augment_turns import turned_views
@@ -20,7 +21,7 @@ from bench.train.schedule import poly_decay_to_zero
 from bench.train.slicewise import SliceRecipe, Views, labels_at
 from methods.hsam.method import Network as TwoStageNetwork
 from methods.hsam.method import second_share
-from methods.samora.sam import SamParts
+from methods.samora.families import SAM, SAM2, Family
 
 Loss = Callable[[nn.Module, Tensor, Tensor, float, SimpleNamespace], Tensor]
 """network, images (B, 1, S, S), labels (B, S, S), epochs that are done, options -> mean loss."""
@@ -28,26 +29,33 @@ Loss = Callable[[nn.Module, Tensor, Tensor, float, SimpleNamespace], Tensor]
 
 @dataclass(frozen=True)
 class Base:
-    """parts    builds the student of stage 1 and the fused encoder of stage 2
-    network  the whole SAM, the fused encoder, number of classes, options -> slices to scores
+    """family   of networks that it is made for
+    network  the whole network, the fused encoder, number of classes, options -> slices to scores
     lr       of the decoder
     views    the base's own augmentation
     """
 
-    parts: type[SamParts]
-    network: Callable[[Sam, nn.Module, int, SimpleNamespace], nn.Module]
+    family: Family
+    network: Callable[[Any, nn.Module, int, SimpleNamespace], nn.Module]
     loss: Loss
     recipe: SliceRecipe
     lr: float
     views: Views
 
 
-def one_stage(sam: Sam, encoder: nn.Module, classes: int, options: SimpleNamespace) -> nn.Module:
+def one_stage(sam: Any, encoder: nn.Module, classes: int, options: SimpleNamespace) -> nn.Module:
     decoder = PromptFreeDecoder(sam, classes=classes, train_prompt=options.train_prompt)
     return nn.Sequential(OrderedDict(encoder=encoder, decoder=decoder))
 
 
-def two_stage(sam: Sam, encoder: nn.Module, classes: int, options: SimpleNamespace) -> nn.Module:
+def one_stage_of_sam2(
+    sam2: Any, encoder: nn.Module, classes: int, options: SimpleNamespace
+) -> nn.Module:
+    decoder = PromptFreeDecoder2(sam2, classes=classes, train_prompt=options.train_prompt)
+    return nn.Sequential(OrderedDict(encoder=encoder, decoder=decoder))
+
+
+def two_stage(sam: Any, encoder: nn.Module, classes: int, options: SimpleNamespace) -> nn.Module:
     decoder = TwoStageDecoder(
         sam, classes=classes, cmattn=options.cmattn, train_prompt=options.train_prompt
     )
@@ -77,7 +85,7 @@ def _against(logits: Tensor, labels: Tensor, options: SimpleNamespace) -> Tensor
 
 BASES = {
     "samed": Base(
-        parts=SamParts,
+        family=SAM,
         network=one_stage,
         loss=one_loss,
         recipe=SliceRecipe(batch=32, epochs=20, warm_up=25, decay=poly_decay_to_zero),
@@ -85,12 +93,21 @@ BASES = {
         views=turned_views,
     ),
     "hsam": Base(
-        parts=SamParts,
+        family=SAM,
         network=two_stage,
         loss=two_losses,
         recipe=SliceRecipe(batch=32, epochs=30, warm_up=25, decay=poly_decay_to_zero),
         lr=2.5e-3,
         views=cropped_views,
+    ),
+    # There is no code of it: SAMed's recipe, with SAM 2's own decoder and its two fine maps.
+    "sam2": Base(
+        family=SAM2,
+        network=one_stage_of_sam2,
+        loss=one_loss,
+        recipe=SliceRecipe(batch=32, epochs=20, warm_up=25, decay=poly_decay_to_zero),
+        lr=5e-3,
+        views=turned_views,
     ),
 }
 

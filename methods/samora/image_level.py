@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from methods.samora.matching import FEATURES, SMALL, distance, head
-from methods.samora.student import SamStudent
+from methods.samora.student import Student
 from methods.samora.views import contrast_views
 
 TEMPERATURE = 0.1
@@ -64,7 +64,7 @@ class ImageLevel(nn.Module):
     would say nothing yet.
     """
 
-    def __init__(self, student: SamStudent, teacher: SimclrTeacher) -> None:
+    def __init__(self, student: Student, teacher: SimclrTeacher) -> None:
         super().__init__()
         self.head = head(student.width)
         # A tuple: neither is a part of what is trained here.
@@ -82,5 +82,5 @@ class ImageLevel(nn.Module):
         return distance(self.head(student.embeddings(views).mean((2, 3))), aim)
 
 
-def make_teacher(student: SamStudent) -> SimclrTeacher:
+def make_teacher(student: Student) -> SimclrTeacher:
     return SimclrTeacher(small=student.token_width < SMALL)

@@ -14,13 +14,14 @@ from torch import Tensor, nn
 from bench.contract import Clock, Progress, Setting, Task, Volume
 from bench.data.slices import Canvas
 from bench.models.checkpoints.fill import fill
-from bench.models.sam.experts import load_experts
+from bench.models.experts import load_experts
 from bench.train.slicewise import adjusted, fit_slices, predict_slices
 from methods.samora.bases import BASES, views_of
 from methods.samora.choice import choice_of
+from methods.samora.parts import Parts
 from methods.samora.pool import SlicePool
 from methods.samora.pretraining import Stage1, teach
-from methods.samora.student import SamStudent
+from methods.samora.student import Student
 
 
 class SAMora:
@@ -31,7 +32,8 @@ class SAMora:
         self.options, self.classes = options, len(setting.classes)
         self.device = torch.device(setting.device)
         self.base, self.choice = BASES[options.base], choice_of(options.experts)
-        self.parts = self.base.parts(
+        self.parts = Parts(
+            self.base.family,
             setting,
             self.choice,
             image_size=options.image_size,
@@ -47,7 +49,7 @@ class SAMora:
             precision=options.precision,
         )
         self.canvas = Canvas(self.parts.entry().size)
-        self.student: SamStudent | None = None
+        self.student: Student | None = None
 
     def pretrain(self, task: Task, clock: Clock) -> Iterator[Progress]:
         self.student = self.parts.student(size=self.options.pretrain_size)
@@ -64,10 +66,10 @@ class SAMora:
     @cached_property
     def network(self) -> nn.Module:
         """Slices (B, 1, S, S) -> scores (B, K + 1, s, s)."""
-        sam, encoder = self.parts.fused(
+        whole, encoder = self.parts.fused(
             fusion=self.options.fusion, width=self.options.width, recompute=self.options.recompute
         )
-        return self.base.network(sam, encoder, self.classes, self.options).to(self.device)
+        return self.base.network(whole, encoder, self.classes, self.options).to(self.device)
 
     def adapt(self, task: Task, clock: Clock) -> Iterator[Progress]:
         encoder = self.network.encoder

@@ -8,13 +8,13 @@ from torch import Tensor, nn
 
 from methods.samora.mae import LARGE, TINY, MaskedAutoencoder, picked
 from methods.samora.matching import FEATURES, SMALL, distance, head
-from methods.samora.student import SamStudent
+from methods.samora.student import Student
 
 
 class PatchLevel(nn.Module):
     """The student's head and its loss against a teacher that no longer learns."""
 
-    def __init__(self, student: SamStudent, teacher: MaskedAutoencoder) -> None:
+    def __init__(self, student: Student, teacher: MaskedAutoencoder) -> None:
         super().__init__()
         self.head = head(student.token_width)
         width = teacher.norm.normalized_shape[0]
@@ -34,7 +34,7 @@ class PatchLevel(nn.Module):
         return distance(self.head(picked(student.tokens(images), kept)), aim)
 
 
-def make_teacher(student: SamStudent) -> MaskedAutoencoder:
+def make_teacher(student: Student) -> MaskedAutoencoder:
     """Its patches are the student's tokens, one for one."""
     size = TINY if student.token_width < SMALL else LARGE
     return MaskedAutoencoder(size, grid=student.size // student.patch, patch=student.patch)

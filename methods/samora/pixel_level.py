@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.samora.student import SamStudent
+from methods.samora.student import Student
 from methods.samora.views import noisy
 
 DICE = 0.9
@@ -34,7 +34,7 @@ class Stem(nn.Module):
 class PixelLevel(nn.Module):
     """The student's decoder, thrown away after stage 1, and its loss."""
 
-    def __init__(self, student: SamStudent) -> None:
+    def __init__(self, student: Student) -> None:
         super().__init__()
         widths = [student.width >> step for step in range(student.patch.bit_length())]  # 16: 4 x 2
         self.decoder = nn.Sequential(

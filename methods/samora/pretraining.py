@@ -23,7 +23,7 @@ from methods.samora.patch_level import PatchLevel
 from methods.samora.pixel_level import PixelLevel
 from methods.samora.pool import SlicePool
 from methods.samora.share import Share, parts, until_spent
-from methods.samora.student import SamStudent
+from methods.samora.student import Student
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Level:
     expert   what trains the expert, given the student and, where there is one, the teacher
     """
 
-    teacher: Callable[[SamStudent], nn.Module] | None
+    teacher: Callable[[Student], nn.Module] | None
     expert: Callable[..., nn.Module]
 
 
@@ -64,7 +64,7 @@ class Stage1:
 
 
 def teach(
-    student: SamStudent,
+    student: Student,
     pool: SlicePool,
     clock: Clock,
     *,

@@ -1,37 +1,43 @@
-"""SAM's encoder as the student of stage 1: frozen but for one expert at a time."""
+"""The encoder as the student of stage 1: frozen but for one expert at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import torch
-from segment_anything.modeling import ImageEncoderViT
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.models.sam.encoder import Hooks, encode
+from bench.models.experts import expert_state
+from bench.models.hooks import Hooks
+from bench.models.lora import use_lora
 from bench.models.sam.entry import SamEntry
-from bench.models.sam.experts import expert_state
-from bench.models.sam.lora import use_lora
+from methods.samora.families import Family
 
 
-class SamStudent(nn.Module):
-    """What stage 1 needs of an encoder; another base gives these in its own way.
+class Student(nn.Module):
+    """What stage 1 needs of an encoder.
 
-    size             side of the slices, in pixels         patch  side of a token, in pixels
-    token_width      channels of its last tokens           width  channels of its embedding
+    size         side of the slices, in pixels         patch  side of a token, in pixels
+    token_width  channels of the last block's tokens   width  channels of the embedding
     """
 
     def __init__(
-        self, encoder: ImageEncoderViT, entry: SamEntry, levels: Sequence[str], *, precision: str
+        self,
+        encoder: nn.Module,
+        family: Family,
+        entry: SamEntry,
+        levels: Sequence[str],
+        *,
+        precision: str,
     ) -> None:
         """levels: the experts that were added to the encoder."""
         super().__init__()
-        self.encoder, self.entry, self.precision = encoder, entry, precision
-        self.levels = tuple(levels)
-        self.size = encoder.img_size
-        self.patch = encoder.patch_embed.proj.kernel_size[0]
-        self.token_width = encoder.pos_embed.shape[-1]
-        self.width = encoder.neck[0].out_channels
+        self.encoder, self.family, self.entry = encoder, family, entry
+        self.levels, self.precision = tuple(levels), precision
+        self.size, self.patch = entry.size, family.patch(encoder)
+        self.token_width = family.sites(encoder)[-1].width
+        self.width = family.width(encoder)
 
     def learn(self, level: str) -> list[nn.Parameter]:
         """This expert alone acts, and its parameters are to be trained: these."""
@@ -39,11 +45,12 @@ class SamStudent(nn.Module):
         return [p for p in self.encoder.parameters() if p.requires_grad]
 
     def embeddings(self, images: Tensor) -> Tensor:
-        """(B, 1, S, S) in [0, 1] -> (B, C, h, w)"""
-        return encode(self.encoder, self.entry(images), precision=self.precision)
+        """(B, 1, S, S) in [0, 1] -> (B, C, S / patch, S / patch)"""
+        return self.family.embedding(self._encode(images, None))
 
     def tokens(self, images: Tensor) -> Tensor:
-        """(B, 1, S, S) -> those of the last block, before the neck: (B, h * w, W)"""
+        """(B, 1, S, S) -> those of the last block, one a patch: (B, (S / patch)^2, W). Where the
+        last block has fewer, as in SAM 2, they are interpolated."""
         last = torch.empty(0)
 
         def keep(_: int, x: Tensor) -> Tensor:
@@ -51,9 +58,18 @@ class SamStudent(nn.Module):
             last = x
             return x
 
-        hooks = Hooks(after=keep)
-        encode(self.encoder, self.entry(images), precision=self.precision, hooks=hooks)
-        return last.flatten(1, 2).float()
+        self._encode(images, Hooks(after=keep))
+        side = images.shape[-1] // self.patch
+        cells = last.permute(0, 3, 1, 2).float()
+        if cells.shape[-1] != side:
+            cells = F.interpolate(cells, size=(side, side), mode="bilinear")
+        return cells.flatten(2).transpose(1, 2)
+
+    def _encode(self, images: Tensor, hooks: Hooks | None) -> Tensor:
+        found: Tensor = self.family.encode(
+            self.encoder, self.entry(images), precision=self.precision, hooks=hooks
+        )
+        return found
 
     def state(self) -> dict[str, Tensor]:
         """All experts, with their factors."""

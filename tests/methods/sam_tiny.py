@@ -1,4 +1,4 @@
-"""Methods on `sam:nano` at 64 px: a step of them is a fraction of a second."""
+"""Methods on the small networks at 64 px: a step of them is a fraction of a second."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from bench.registry import discover, load
 from tests.methods.tiny import options, setting
 
 SIZE = 64
+NANO = {"sam": "nano", "sam2": "nano"}
 
 
 def sam_method(name: str, *, seed: int = 0, classes: int = 2, **changes: Any) -> Any:
@@ -18,7 +19,7 @@ def sam_method(name: str, *, seed: int = 0, classes: int = 2, **changes: Any) ->
     torch.manual_seed(seed)
     given = {"image_size": str(SIZE), "batch": "4", **changes}
     found, _ = discover().method(name)
-    return load(found)(options(name, **given), replace(setting(classes), backbone={"sam": "nano"}))
+    return load(found)(options(name, **given), replace(setting(classes), backbone=NANO))
 
 
 def tensors(method: Any) -> dict[str, torch.Tensor]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +21,30 @@ from bench.train.slicewise import labels_at
 from bench.unit.clock import BudgetClock
 from bench.unit.state import load_state, save_state
 from methods.hsam.method import second_share
+from methods.samora.bases import BASES as BASES_OF
 from methods.samora.choice import ABLATIONS, Choice, choice_of
 from tests.methods.sam_tiny import tensors
 from tests.methods.samora_tiny import pretrained, samora, stage
 from tests.methods.test_unet import squares
 from tests.methods.tiny import blind, dice
 
-BASES = ["samed", "hsam"]
+BASES = ["samed", "hsam", "sam2"]
+SITES = {"sam": 6, "sam2": 8}
+"""Attentions of the small networks."""
+
+
+Taught = Callable[[str], Mapping[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def experts() -> Mapping[str, Any]:
-    return pretrained()
+def taught() -> Taught:
+    """What stage 1 leaves, for this base."""
+    return cache(lambda base: pretrained(base="sam2" if base == "sam2" else "samed"))
+
+
+@pytest.fixture(scope="module")
+def experts(taught: Taught) -> Mapping[str, Any]:
+    return taught("samed")
 
 
 def changed(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> set[str]:
@@ -39,12 +52,10 @@ def changed(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> set[st
 
 
 @pytest.mark.parametrize("base", BASES)
-def test_one_step_changes_the_fusion_and_the_decoder_alone(
-    base: str, experts: Mapping[str, Any]
-) -> None:
+def test_one_step_changes_the_fusion_and_the_decoder_alone(base: str, taught: Taught) -> None:
     """Section 12, check 5. A zero-initialised product has no slope on its other side at first."""
     method = samora(base=base)
-    steps = stage("adapt", method, [squares()], steps=3, pretrained=experts)
+    steps = stage("adapt", method, [squares()], steps=3, pretrained=taught(base))
     next(steps)
     first = tensors(method)
     next(steps)
@@ -56,16 +67,18 @@ def test_one_step_changes_the_fusion_and_the_decoder_alone(
     assert fusion <= moved
 
 
-def test_the_experts_are_those_of_stage_1(experts: Mapping[str, Any]) -> None:
-    method = samora()
+@pytest.mark.parametrize("base", BASES)
+def test_the_experts_are_those_of_stage_1(base: str, taught: Taught) -> None:
+    method, experts = samora(base=base), taught(base)
     next(stage("adapt", method, [squares()], steps=2, pretrained=experts))
     inside = method.network.encoder.fused.encoder.state_dict()
     assert all(torch.equal(inside[name], value) for name, value in experts.items())
+    count = SITES[BASES_OF[base].family.name]
     # Five steps, one for each teacher and expert: every B moved from zero, every factor from one.
     moved = [name for name, value in experts.items() if "lora_B" in name and value.any()]
-    assert len(moved) == 3 * 6 * 2
+    assert len(moved) == 3 * count * 2
     factors = torch.stack([value for name, value in experts.items() if "lora_scale" in name])
-    assert len(factors) == 3 * 6
+    assert len(factors) == 3 * count
 
 
 def test_stage_2_trains_the_prompt_only_where_asked(experts: Mapping[str, Any]) -> None:
@@ -76,11 +89,9 @@ def test_stage_2_trains_the_prompt_only_where_asked(experts: Mapping[str, Any]) 
 
 
 @pytest.mark.parametrize("base", BASES)
-def test_both_stages_come_back_from_a_file(
-    base: str, experts: Mapping[str, Any], tmp_path: Path
-) -> None:
+def test_both_stages_come_back_from_a_file(base: str, taught: Taught, tmp_path: Path) -> None:
     """Section 12, check 13: identical logits; a lost factor or a lost expert would change them."""
-    save_state(tmp_path / "one.safetensors", experts)
+    save_state(tmp_path / "one.safetensors", taught(base))
     method = samora(base=base)
     kept = load_state(tmp_path / "one.safetensors")
     list(stage("adapt", method, [squares()], steps=3, pretrained=kept))
@@ -115,13 +126,13 @@ def test_a_state_with_something_missing_is_refused(experts: Mapping[str, Any]) -
     assert lost in str(caught.value)
 
 
-@pytest.mark.parametrize("fusion", ["stable", "released", "sum"])
-@pytest.mark.parametrize("base", BASES)
-def test_every_fusion_predicts_and_has_its_own_rate(
-    base: str, fusion: str, experts: Mapping[str, Any]
-) -> None:
+@pytest.mark.parametrize(
+    ("base", "fusion"),
+    [(base, fusion) for base in BASES for fusion in sorted(BASES_OF[base].family.fusions)],
+)
+def test_every_fusion_predicts_and_has_its_own_rate(base: str, fusion: str, taught: Taught) -> None:
     method = samora(base=base, fusion=fusion, fusion_lr=1e-9, lr="1e-3", weight_decay=0.0)
-    steps = stage("adapt", method, [squares()], steps=2, pretrained=experts)
+    steps = stage("adapt", method, [squares()], steps=2, pretrained=taught(base))
     next(steps)
     before = tensors(method)
     list(steps)
@@ -130,6 +141,14 @@ def test_every_fusion_predicts_and_has_its_own_rate(
     assert all(value < 1e-6 for name, value in by.items() if ".fusion." in name)
     assert max(value for name, value in by.items() if ".fusion." not in name) > 1e-4
     assert method.predict(blind(squares())).shape == (4, 64, 64)
+
+
+def test_the_released_fusion_is_refused_on_sam_2() -> None:
+    with pytest.raises(RequestError) as caught:
+        _ = samora(base="sam2", fusion="released").network
+    assert str(caught.value) == (
+        "method.fusion=released is not defined on sam2: take one of stable, sum"
+    )
 
 
 def test_both_losses(experts: Mapping[str, Any]) -> None:
@@ -152,7 +171,9 @@ def test_both_losses(experts: Mapping[str, Any]) -> None:
     assert share == pytest.approx(0.6 ** (0.99**15))
 
 
-@pytest.mark.parametrize(("base", "epochs", "rate"), [("samed", 20, 0.005), ("hsam", 30, 0.0025)])
+@pytest.mark.parametrize(
+    ("base", "epochs", "rate"), [("samed", 20, 0.005), ("hsam", 30, 0.0025), ("sam2", 20, 0.005)]
+)
 def test_the_released_codes_recipe(base: str, epochs: int, rate: float) -> None:
     method = samora(base=base, batch="auto")
     assert (method.recipe.epochs, method.recipe.batch, method.recipe.warm_up) == (epochs, 32, 25)
@@ -200,6 +221,8 @@ def test_an_ablation_needs_no_pretraining_and_says_so() -> None:
     assert isinstance(card, MethodCard)
     for experts in ABLATIONS:
         assert card.pretrains({**card.defaults, "experts": experts}) is None
+    assert card.families(card.defaults) == ("sam",)
+    assert card.families({**card.defaults, "base": "sam2"}) == ("sam2",)
     for experts in ("image", "patch+pixel", "image+patch+pixel"):
         assert card.pretrains({**card.defaults, "experts": experts}) is not None
         assert choice_of(experts).pretrained
@@ -262,11 +285,11 @@ def test_which_experts() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("base", "least"), [("samed", 0.85), ("hsam", 0.75)])
-def test_it_learns_two_squares(base: str, least: float, experts: Mapping[str, Any]) -> None:
+@pytest.mark.parametrize(("base", "least"), [("samed", 0.85), ("hsam", 0.75), ("sam2", 0.75)])
+def test_it_learns_two_squares(base: str, least: float, taught: Taught) -> None:
     """On slices that it has not seen. The two-stage decoder starts from random weights."""
     method = samora(base=base)
-    list(stage("adapt", method, [squares(8)], steps=60, pretrained=experts))
+    list(stage("adapt", method, [squares(8)], steps=60, pretrained=taught(base)))
     given = squares(seed=1)
     assert given.label is not None
     prediction = method.predict(blind(given))

@@ -10,16 +10,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.models.checkpoints import card_of
+from bench.models.experts import add_experts
 from bench.models.sam import make_sam
 from bench.models.sam.entry import sam_entry
-from bench.models.sam.experts import add_experts
+from methods.samora.families import SAM
 from methods.samora.image_level import ImageLevel, SimclrTeacher, contrastive
 from methods.samora.mae import LARGE, TINY, MaskedAutoencoder, picked
 from methods.samora.matching import distance, head
 from methods.samora.patch_level import PatchLevel
 from methods.samora.pixel_level import PixelLevel, grey_dice, restoration
 from methods.samora.pretraining import LEVELS, lessons_of
-from methods.samora.student import SamStudent
+from methods.samora.student import Student
 from tests.methods.samora_tiny import samora, stage
 from tests.methods.test_unet import squares
 
@@ -27,16 +28,16 @@ NAMES = ["image", "patch", "pixel"]
 
 
 @pytest.fixture(scope="module")
-def student() -> SamStudent:
+def student() -> Student:
     """On sam:nano at 64 px: 8 x 8 tokens."""
     return samora().parts.student(size="64")
 
 
-def vit_b() -> SamStudent:
+def vit_b() -> Student:
     card = card_of("sam", "vit_b")
     encoder = make_sam(card, image_size=224).image_encoder
     add_experts(encoder, NAMES)
-    return SamStudent(encoder, sam_entry(card, image_size=224), NAMES, precision="fp32")
+    return Student(encoder, SAM, sam_entry(card, image_size=224), NAMES, precision="fp32")
 
 
 def count(module: nn.Module) -> int:
@@ -68,7 +69,7 @@ def test_vit_b_gets_the_specifications_teachers_and_heads() -> None:
         assert decoder(torch.rand(1, 256, 14, 14)).shape == (1, 1, 224, 224)
 
 
-def test_the_small_backbone_gets_small_teachers(student: SamStudent) -> None:
+def test_the_small_backbone_gets_small_teachers(student: Student) -> None:
     image, patch = (LEVELS[name].teacher for name in NAMES[:2])
     assert image is not None
     assert patch is not None
@@ -77,7 +78,7 @@ def test_the_small_backbone_gets_small_teachers(student: SamStudent) -> None:
     assert len(patch(student).positions) == 8 * 8
 
 
-def test_the_students_tokens_are_those_before_the_neck(student: SamStudent) -> None:
+def test_the_students_tokens_are_those_before_the_neck(student: Student) -> None:
     """In the order of the image's rows: the neck, on them, gives the embedding."""
     images = torch.rand(2, 1, 64, 64)
     student.learn("patch")
@@ -247,7 +248,7 @@ def test_restoring_is_0_9_dice_and_0_1_squares() -> None:
     assert restoration(white, white) < 1e-6
 
 
-def test_the_pixel_levels_target_is_the_slice_and_its_input_is_noisy(student: SamStudent) -> None:
+def test_the_pixel_levels_target_is_the_slice_and_its_input_is_noisy(student: Student) -> None:
     seen: list[Tensor] = []
 
     class Listening(nn.Module):

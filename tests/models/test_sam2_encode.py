@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import RequestError
+from bench.models.hooks import Hooks
 from bench.models.sam2 import encode as module
-from bench.models.sam2.encode import Features, Hooks, encode, sites
+from bench.models.sam2.encode import Features, encode, sites
 from bench.models.sam2.site import Site
 from tests.models.sam2_parts import apart, packaged, random_sam2
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from bench.errors import RequestError
 from bench.models.checkpoints import card_of
-from bench.models.sam.lora import add_lora, load_lora, lora_state, use_lora
+from bench.models.lora import add_lora, load_lora, lora_state, use_lora
 from bench.models.sam2 import make_sam2
 from bench.models.sam2.encode import encode
 from tests.models.sam2_parts import apart, packaged, random_sam2, shake

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
 
 from bench.errors import RequestError
-from bench.models.sam.hl_attention import make_fusion
-from bench.models.sam.lora import add_lora, use_lora
-from bench.models.sam2.encode import Hooks, encode, sites
-from bench.models.sam2.site import Site
-from tests.models.sam2_parts import apart, packaged, random_sam2, shake
+from bench.models.lora import add_lora, use_lora
+from bench.models.sam2.encode import sites
+from tests.models.sam2_parts import apart, random_sam2, shake
 
 
 @pytest.mark.parametrize("number", range(8))
@@ -53,36 +50,6 @@ def test_each_adapter_alone_is_the_packages_block_under_it(number: int) -> None:
         use_lora(sam2.image_encoder, active)
         assert apart(shortcut + value, block(x)) < 1e-5
     assert apart(found[1], found[0]) > 1e-2
-
-
-def test_experts_can_be_fused_in_every_block() -> None:
-    """As SAMora does it: at its start the fusion is the highest expert alone."""
-    experts = ("image", "patch", "pixel")
-    sam2 = random_sam2("nano", 96).requires_grad_(False)
-    for name in experts:
-        add_lora(sam2.image_encoder, name=name)
-    shake(sam2)
-    fusion = [
-        make_fusion("stable", width=site.width, levels=3, heads=site.attention.num_heads)
-        for site in sites(sam2)
-    ]
-
-    def attend(site: Site, x: Tensor) -> Tensor:
-        base, *changed = site.attend_each(x, [None, *experts])
-        residuals, padding = zip(*(site.windows(each - base) for each in changed), strict=True)
-        tokens = torch.stack(residuals).flatten(2, 3)
-        fused = fusion[site.block](tokens, padding[0].flatten(1))
-        return base + site.join(fused.view_as(residuals[0]), tuple(base.shape[1:3]))
-
-    images = torch.randn(1, 3, 96, 96)
-    use_lora(sam2.image_encoder, [])
-    found = list(vars(encode(sam2, images, hooks=Hooks(attend=attend))).values())
-    torch.stack([each.square().mean() for each in found]).sum().backward()
-    slopes = [each.get_parameter("attentions.1.out.weight").grad for each in fusion]
-    assert all(slope is not None and slope.abs().max() > 0 for slope in slopes)
-    use_lora(sam2.image_encoder, ["image"], train=False)
-    expected = packaged(sam2, images)
-    assert all(map(lambda a, b: apart(a, b) < 1e-5, found, expected))
 
 
 def test_adapters_that_were_never_added_are_refused() -> None:

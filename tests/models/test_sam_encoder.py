@@ -13,9 +13,10 @@ from segment_anything.modeling.image_encoder import add_decomposed_rel_pos
 from torch import Tensor, nn
 
 from bench.errors import RequestError
+from bench.models.hooks import Hooks
+from bench.models.lora import add_lora, use_lora
 from bench.models.sam.attention import _biases, attention_by_codes, relative_attention
-from bench.models.sam.encoder import Hooks, Site, encode
-from bench.models.sam.lora import add_lora, use_lora
+from bench.models.sam.encoder import Site, encode
 
 
 def small(size: int = 512, *, depth: int = 2, width: int = 32, window: int = 14) -> ImageEncoderViT:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -12,10 +13,11 @@ from torch import Tensor, nn
 
 from bench.errors import RequestError
 from bench.models.checkpoints import card_of
+from bench.models.experts import FusedEncoder, add_experts, expert_state, load_experts
+from bench.models.hooks import Hooks
+from bench.models.lora import use_lora
 from bench.models.sam import make_sam
-from bench.models.sam.encoder import Hooks, Site, encode
-from bench.models.sam.experts import FusedEncoder, add_experts, expert_state, load_experts
-from bench.models.sam.lora import use_lora
+from bench.models.sam.encoder import Site, encode, sites
 
 EXPERTS = ("image", "patch", "pixel")
 
@@ -59,6 +61,10 @@ def shake(module: nn.Module, *, std: float = 0.3) -> None:
                 value.add_(torch.randn_like(value) * std)
 
 
+def fuse(encoder: ImageEncoderViT, experts: Sequence[str], **options: Any) -> FusedEncoder:
+    return FusedEncoder(encoder, experts, encode=encode, sites=sites(encoder), **options)
+
+
 def apart(found: Tensor, expected: Tensor) -> float:
     return ((found - expected).abs().max() / expected.abs().max()).item()
 
@@ -72,7 +78,7 @@ def test_vit_b_with_zero_experts_is_the_plain_encoder(size: int, mode: str) -> N
     with torch.inference_mode():
         plain = encoder(images)
         add_experts(encoder, EXPERTS)
-        fused = FusedEncoder(encoder, EXPERTS, mode=mode)
+        fused = fuse(encoder, EXPERTS, mode=mode)
         for block in fused.fusion:
             block.register_forward_pre_hook(
                 lambda _, given: residuals.extend(given[0].abs().amax((1, 2, 3)).tolist())
@@ -92,7 +98,7 @@ def test_vit_b_stable_starts_as_the_image_expert_alone() -> None:
         plain = encoder(images)
         use_lora(encoder, ["image"])
         alone = encoder(images)
-        found = FusedEncoder(encoder, EXPERTS, mode="stable")(images)
+        found = fuse(encoder, EXPERTS, mode="stable")(images)
     assert apart(found, alone) < 1e-5
     assert apart(found, plain) > 1e-2
 
@@ -106,7 +112,7 @@ def test_vit_b_released_starts_with_unit_variance_in_every_block(trained: bool) 
     add_experts(encoder, EXPERTS)
     if trained:
         shake(encoder, std=1e-2)
-    fused = FusedEncoder(encoder, EXPERTS, mode="released")
+    fused = fuse(encoder, EXPERTS, mode="released")
     found: list[Tensor] = []
     for block in fused.fusion:
         block.register_forward_hook(lambda *a: found.append(a[2]))
@@ -141,7 +147,7 @@ def separately(fused: FusedEncoder, images: Tensor) -> Tensor:
 def test_released_in_one_call_is_what_four_calls_give_padding_included() -> None:
     encoder = small()
     add_experts(encoder, EXPERTS)
-    fused = FusedEncoder(encoder, EXPERTS, mode="released")
+    fused = fuse(encoder, EXPERTS, mode="released")
     shake(fused)
     images = torch.randn(2, 3, 96, 96)
     with torch.no_grad():
@@ -152,7 +158,7 @@ def test_stable_is_the_same_without_padding_and_another_where_padding_takes_part
     for size, same in ((64, True), (96, False)):
         encoder = small(size)
         add_experts(encoder, EXPERTS)
-        fused = FusedEncoder(encoder, EXPERTS, mode="stable", bottleneck=16)
+        fused = fuse(encoder, EXPERTS, mode="stable", bottleneck=16)
         shake(fused)
         images = torch.randn(2, 3, size, size)
         with torch.no_grad():
@@ -165,7 +171,7 @@ def test_attentions_computed_again_give_the_same_gradients(mode: str) -> None:
     add_experts(encoder, EXPERTS)
     images, weights = torch.randn(2, 3, 96, 96), torch.randn(2, 16, 6, 6)
     torch.manual_seed(1)
-    fused = FusedEncoder(encoder, EXPERTS, mode=mode, train_experts=True)
+    fused = fuse(encoder, EXPERTS, mode=mode, train_experts=True)
     shake(fused)
     wanted = [p for p in fused.parameters() if p.requires_grad]
 
@@ -194,7 +200,7 @@ def kept_bytes(work: Callable[[], Tensor]) -> int:
 def test_attentions_computed_again_are_not_kept() -> None:
     encoder = small()
     add_experts(encoder, EXPERTS)
-    fused = FusedEncoder(encoder, EXPERTS)
+    fused = fuse(encoder, EXPERTS)
     images = torch.randn(4, 3, 96, 96)
     kept = kept_bytes(lambda: fused(images))
     fused.recompute = True
@@ -204,10 +210,10 @@ def test_attentions_computed_again_are_not_kept() -> None:
 def test_only_the_fusion_is_trainable_and_the_experts_where_asked() -> None:
     encoder = small()
     add_experts(encoder, EXPERTS)
-    fused = FusedEncoder(encoder, EXPERTS)
+    fused = fuse(encoder, EXPERTS)
     names = {name for name, p in fused.named_parameters() if p.requires_grad}
     assert names == {name for name, _ in fused.named_parameters() if name.startswith("fusion.")}
-    fused = FusedEncoder(encoder, EXPERTS, train_experts=True)
+    fused = fuse(encoder, EXPERTS, train_experts=True)
     names = {name for name, p in fused.encoder.named_parameters() if p.requires_grad}
     assert names == set(expert_state(encoder, EXPERTS))
 
@@ -238,7 +244,7 @@ def test_experts_come_back_with_their_factors() -> None:
     assert sum(key.endswith(("image", "patch", "pixel")) for key in state) == 3 * 2
     load_experts(second, EXPERTS, state)
     with torch.no_grad():
-        one, two = (FusedEncoder(e, EXPERTS, mode="sum")(images) for e in (first, second))
+        one, two = (fuse(e, EXPERTS, mode="sum")(images) for e in (first, second))
     assert torch.equal(one, two)
 
 
@@ -254,7 +260,7 @@ def test_a_lost_factor_is_an_error() -> None:
 
 def test_without_experts_it_is_the_plain_encoder() -> None:
     encoder, images = small(), torch.randn(1, 3, 96, 96)
-    fused = FusedEncoder(encoder, [])
+    fused = fuse(encoder, [])
     assert torch.equal(fused(images), encode(encoder, images))
     assert not list(fused.fusion.parameters())
 
@@ -264,7 +270,7 @@ def test_a_direct_gradient_leaves_the_experts_attentions_out(mode: str) -> None:
     """The same values; the slopes are those with every residual taken as it is."""
     encoder = small()
     add_experts(encoder, EXPERTS)
-    fused = FusedEncoder(encoder, EXPERTS, mode=mode)
+    fused = fuse(encoder, EXPERTS, mode=mode)
     shake(fused)
     images, weights = torch.randn(2, 3, 96, 96), torch.randn(2, 16, 6, 6)
     wanted = list(fused.fusion.parameters())
@@ -295,7 +301,7 @@ def cut(given: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
 def test_a_direct_gradient_keeps_less() -> None:
     encoder = small()
     add_experts(encoder, EXPERTS)
-    fused = FusedEncoder(encoder, EXPERTS)
+    fused = fuse(encoder, EXPERTS)
     images = torch.randn(4, 3, 96, 96)
     exact = kept_bytes(lambda: fused(images))
     fused.through = False

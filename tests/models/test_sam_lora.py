@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from bench.errors import RequestError
 from bench.models.checkpoints import card_of
+from bench.models.lora import SliceLora, add_lora, load_lora, lora_state, use_lora
 from bench.models.sam import make_sam
 from bench.models.sam.encoder import encode
-from bench.models.sam.lora import SliceLora, add_lora, load_lora, lora_state, use_lora
 
 
 @pytest.fixture

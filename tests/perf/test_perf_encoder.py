@@ -21,9 +21,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from segment_anything.modeling import ImageEncoderViT
 
 from bench.models.checkpoints import card_of
+from bench.models.lora import add_lora
 from bench.models.sam import make_sam
 from bench.models.sam.encoder import encode
-from bench.models.sam.lora import add_lora
 
 Side = Callable[[ImageEncoderViT, torch.Tensor], torch.Tensor]
 ROUNDS = 3

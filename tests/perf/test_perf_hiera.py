@@ -23,7 +23,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
 from bench.models.checkpoints import card_of
-from bench.models.sam.lora import add_lora
+from bench.models.lora import add_lora
 from bench.models.sam2 import make_sam2
 from bench.models.sam2.encode import encode
 

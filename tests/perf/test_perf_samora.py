@@ -32,12 +32,13 @@ from bench.data.intensity import normalised
 from bench.data.slices import Canvas
 from bench.models.checkpoints import card_of
 from bench.models.checkpoints.fill import freeze
+from bench.models.experts import FusedEncoder, add_experts
+from bench.models.hooks import Hooks
+from bench.models.lora import use_lora
 from bench.models.sam import make_sam
 from bench.models.sam.decoder import PromptFreeDecoder
-from bench.models.sam.encoder import Hooks, Site, encode
+from bench.models.sam.encoder import Site, encode, sites
 from bench.models.sam.entry import sam_entry
-from bench.models.sam.experts import FusedEncoder, add_experts
-from bench.models.sam.lora import use_lora
 from bench.models.sam.lora_encoder import LoraEncoder
 from bench.train.losses import cross_entropy_squared_dice
 from bench.train.slicewise import predict_slices
@@ -101,7 +102,9 @@ def network(side: str, size: int, *, checkpoint: str = "vit_b") -> nn.Sequential
     if side == "samed":
         return nn.Sequential(LoraEncoder(sam.image_encoder, entry, precision="fp32"), decoder)
     add_experts(sam.image_encoder, EXPERTS, random=True)
-    fused = FusedEncoder(sam.image_encoder, EXPERTS, **SIDES[side])  # type: ignore[arg-type]
+    fused = FusedEncoder(
+        sam.image_encoder, EXPERTS, encode=encode, sites=sites(sam.image_encoder), **SIDES[side]
+    )  # type: ignore[arg-type]
     kind = SeparateSlices if side == "published" else FusedSlices
     return nn.Sequential(kind(fused, entry, precision="fp32"), decoder)
 

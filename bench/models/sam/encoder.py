@@ -4,12 +4,12 @@
 
 The same numbers as the module's own forward pass, sooner and in less memory. Nothing is wrapped or
 replaced, so names and state stay those of `segment_anything`. A method that changes what a block
-does says so through `Hooks`; LoRA is added to the module by `bench.models.sam.lora`.
+does says so through `Hooks`; LoRA is added to the module by `bench.models.lora`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -20,6 +20,7 @@ from segment_anything.modeling.image_encoder import Attention, window_partition,
 from torch import Tensor
 
 from bench.errors import RequestError, unknown
+from bench.models.hooks import Hooks
 from bench.models.sam.attention import relative_attention
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -35,6 +36,18 @@ class Site:
     block: int
     window: int
     attention: Attention
+
+    @property
+    def side(self) -> int:
+        return self.window
+
+    @property
+    def width(self) -> int:
+        return self.attention.qkv.in_features
+
+    @property
+    def heads(self) -> int:
+        return self.attention.num_heads
 
     def attend(self, x: Tensor) -> Tensor:
         """The block's own attention: (B, h, w, C) -> (B, h, w, C)."""
@@ -82,19 +95,6 @@ class Site:
         return window_unpartition(windows, self.window, padded, size)
 
 
-@dataclass(frozen=True, eq=False)
-class Hooks:
-    """What a method does inside the encoder, in every block.
-
-    attend  in place of the block's attention: the block's first norm (B, h, w, C) -> what is added
-            to its input, (B, h, w, C). `lambda site, x: site.attend(x)` changes nothing.
-    after   takes each block's output (B, h, w, C), gives what the next block gets
-    """
-
-    attend: Callable[[Site, Tensor], Tensor] | None = None
-    after: Callable[[int, Tensor], Tensor] | None = None
-
-
 def encode(
     encoder: ImageEncoderViT,
     images: Tensor,
@@ -121,14 +121,18 @@ def encode(
     return embedding.clone() if frozen else embedding
 
 
+def sites(encoder: ImageEncoderViT) -> tuple[Site, ...]:
+    """The encoder's attentions, block after block."""
+    return tuple(Site(i, block.window_size, block.attn) for i, block in enumerate(encoder.blocks))
+
+
 def _forward(encoder: ImageEncoderViT, images: Tensor, hooks: Hooks) -> Tensor:
     x = encoder.patch_embed(images)
     if encoder.pos_embed is not None:
         x = x + encoder.pos_embed
     # In place where no one else may hold x, so that no block touches new memory for it.
     owned = hooks.attend is None and hooks.after is None and not torch.is_grad_enabled()
-    for number, block in enumerate(encoder.blocks):
-        site = Site(number, block.window_size, block.attn)
+    for number, (block, site) in enumerate(zip(encoder.blocks, sites(encoder), strict=True)):
         normed = block.norm1(x)
         attended = hooks.attend(site, normed) if hooks.attend else site.attend(normed)
         x = x.add_(attended) if owned else x + attended

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from bench.errors import RequestError, unknown
-from bench.models.checkpoints.card import SamCard
+from bench.models.checkpoints.card import CheckpointCard
 from bench.models.checkpoints.normalise import normalise
 
 FEW_SHOT_SIZE = 512
@@ -23,7 +23,7 @@ class SamEntry:
     normalised  by the checkpoint's own rule; False: grey values stay in [0, 1]
     """
 
-    card: SamCard
+    card: CheckpointCard
     size: int
     normalised: bool
 
@@ -33,7 +33,9 @@ class SamEntry:
         return normalise(grey, self.card) if self.normalised else grey
 
 
-def sam_entry(card: SamCard, *, image_size: str | int = "auto", values: str = "auto") -> SamEntry:
+def sam_entry(
+    card: CheckpointCard, *, image_size: str | int = "auto", values: str = "auto"
+) -> SamEntry:
     """image_size  "auto": the checkpoint's own size, at most 512 px
     values      "checkpoint": its own normalisation. "unit": [0, 1], as prompt-free adaptations of
                 the published weights were made. "auto": "checkpoint" for the small networks that

@@ -5,9 +5,9 @@ from __future__ import annotations
 from segment_anything.modeling import ImageEncoderViT
 from torch import Tensor, nn
 
+from bench.models.lora import add_lora
 from bench.models.sam.encoder import encode
 from bench.models.sam.entry import SamEntry
-from bench.models.sam.lora import add_lora
 
 
 class LoraEncoder(nn.Module):

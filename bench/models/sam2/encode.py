@@ -4,7 +4,7 @@
 
 The same numbers as the package's `forward_image`, sooner and in less memory. Nothing is wrapped or
 replaced, so names and state stay those of `sam2`. A method that changes what a block does says so
-through `Hooks`; LoRA is added by `bench.models.sam.lora`.
+through `Hooks`; LoRA is added by `bench.models.lora`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.errors import RequestError
+from bench.models.hooks import Hooks
 from bench.models.sam2.site import Site, pooled
 from bench.train.precision import Precision, autocast, resolve_precision
 
@@ -42,20 +43,6 @@ class Features:
     s4: Tensor
     s8: Tensor
     s16: Tensor
-
-
-@dataclass(frozen=True, eq=False)
-class Hooks:
-    """What a method does inside the encoder, in every block.
-
-    attend  in place of the block's attention: the block's first norm (B, h, w, C) -> what is added
-            to its shortcut, (B, h', w', C'): half the grid and twice the channels in the first
-            block of a stage. `lambda site, x: site.attend(x)` changes nothing.
-    after   takes each block's output (B, h', w', C'), gives what the next block and the neck get
-    """
-
-    attend: Callable[[Site, Tensor], Tensor] | None = None
-    after: Callable[[int, Tensor], Tensor] | None = None
 
 
 def encode(

@@ -41,8 +41,11 @@ class Site:
 
     @property
     def width(self) -> int:
-        """C', the channels that come out."""
         return self.attention.dim_out
+
+    @property
+    def heads(self) -> int:
+        return self.attention.num_heads
 
     def attend(self, x: Tensor) -> Tensor:
         """The block's own attention: (B, h, w, C) -> (B, h', w', C')."""
@@ -62,6 +65,23 @@ class Site:
 
         attended = _attend(self.attention, self.window, x, project)
         return attended.unflatten(0, (len(adapters), len(x)))
+
+    def attend_beside(self, x: Tensor, adapters: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Its plain attention (B, h', w', C'), and that under each of these adapters alone,
+        (adapters, B, h', w', C'), of which nothing is kept for a backward pass."""
+        layer, known = self.attention.qkv, []
+
+        def plain(tokens: Tensor) -> Tensor:
+            known.append(layer.base_layer(tokens))
+            return known[0]
+
+        def project(tokens: Tensor) -> Tensor:
+            return layer.each(tokens, adapters, base=known[0]).flatten(0, 1)
+
+        base = _attend(self.attention, self.window, x, plain)
+        with torch.no_grad():
+            attended = _attend(self.attention, self.window, x, project)
+        return base, attended.unflatten(0, (len(adapters), len(x)))
 
     def windows(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """What came out -> its windows (B * n, s, s, C') and where they are padding, (B * n, s, s).

@@ -9,7 +9,7 @@ the change of the higher level only: the cross-attention of the paper, less its 
     fusion = make_fusion("stable", width=768, levels=3, heads=12)
     change = fusion(residuals)                  # (3, n, t, C), highest level first -> (n, t, C)
 
-This file knows tokens only. `bench.models.sam.experts` puts it into SAM's encoder.
+This file knows tokens only. `bench.models.experts` puts it into SAM's encoder.
 """
 
 from __future__ import annotations

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from bench.errors import RequestError
 from bench.models.checkpoints import card_of
+from bench.models.experts import FusedEncoder, add_experts
+from bench.models.hl_attention import MODES, make_fusion
 from bench.models.sam import make_sam
-from bench.models.sam.experts import FusedEncoder, add_experts
-from bench.models.sam.hl_attention import MODES, make_fusion
+from bench.models.sam.encoder import encode, sites
 
 EXPERTS = ("image", "patch", "pixel")
 
@@ -27,7 +28,10 @@ def fused(checkpoint: str, mode: str, experts: tuple[str, ...] = EXPERTS, width:
     with torch.device("meta"):
         vit = make_sam(card_of("sam", checkpoint)).image_encoder
         add_experts(vit, experts)
-        return count(FusedEncoder(vit, experts, mode=mode, bottleneck=width).fusion)
+        encoder = FusedEncoder(
+            vit, experts, encode=encode, sites=sites(vit), mode=mode, bottleneck=width
+        )
+        return count(encoder.fusion)
 
 
 @pytest.mark.parametrize(
