@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.board.cells import Cell
-from bench.board.interval import Interval
+from bench.board.interval import FEW_PATIENTS, Interval
 from bench.board.tables import Row, Table
 from bench.board.text import plain, points
 from bench.board.units import TableKey
@@ -30,6 +30,19 @@ def weights_text(key: TableKey) -> str:
     if key.weights in (NO_BACKBONE, named):
         return key.backbone
     return f"{key.backbone} with {key.weights} checkpoints"
+
+
+def place_text(key: TableKey) -> str:
+    """Where records were made, the backbone apart: dataset copy, budget, track."""
+    track = f" · val={key.val}" if key.val != "none" else ""
+    return plain(f"{key.dataset} · {key.budget.name}{track} · protocol {key.protocol}")
+
+
+def sample_text(patients: int) -> str:
+    """The number of test patients, and a warning where they are few."""
+    if patients >= FEW_PATIENTS:
+        return f"n = {patients}"
+    return f"n = {patients}, fewer than {FEW_PATIENTS}: only large differences can be told apart"
 
 
 def machine_text(machine: Machine) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from bench.board.cellmarkdown import block_tables, cost_tables, empty_table, failed_table
 from bench.board.cellmarkdown import table as markdown_table
-from bench.board.describe import budget_text, machine_text, weights_text
+from bench.board.describe import budget_text, machine_text, sample_text, weights_text
+from bench.board.interval import FEW_PATIENTS
 from bench.board.tables import Table, every_unit
 from bench.board.text import markdown, plural
 
@@ -114,6 +115,8 @@ def _facts(table: Table) -> list[str]:
         f"Protocol version {key.protocol}; {plural(len(table.units), 'record')}, "
         f"{len(table.failed)} of them failed or incomplete",
     ]
+    if 0 < len(table.patients) < FEW_PATIENTS:
+        facts.append(f"Few test patients: {sample_text(len(table.patients))}")
     for machine in table.machines:
         facts.append(f"Machine {markdown(machine_text(machine))}")
     if len(table.machines) > 1 and key.budget.seconds is not None:

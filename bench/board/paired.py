@@ -105,6 +105,19 @@ def compare(first: Scores, second: Scores) -> Comparison | None:
     return compare_pairs([first, second], [(0, 1)])[0, 1]
 
 
+def values_of(first: Scores, second: Scores) -> tuple[np.ndarray, np.ndarray] | None:
+    """Both as (draws, patients) over what they have in common; None where that is nothing."""
+    draws, patients = first.usable & second.usable, first.scored | second.scored
+    if not draws.any() or not patients.any():
+        return None
+    return _values(first, draws, patients), _values(second, draws, patients)
+
+
+def _values(row: Scores, draws: np.ndarray, patients: np.ndarray) -> np.ndarray:
+    found: np.ndarray = row.means[draws][:, None] + patients.sum() * row.parts[draws][:, patients]
+    return found
+
+
 Pair = tuple[int, int]
 
 
@@ -135,11 +148,7 @@ def _together(
     rows: Sequence[Scores], pairs: Sequence[Pair], draws: np.ndarray, patients: np.ndarray
 ) -> list[Comparison]:
     used = {place for pair in pairs for place in pair}
-    values = {
-        place: rows[place].means[draws][:, None]
-        + patients.sum() * rows[place].parts[draws][:, patients]
-        for place in used
-    }
+    values = {place: _values(rows[place], draws, patients) for place in used}
     differences = np.stack([values[a] - values[b] for a, b in pairs])
     found = two_level(differences)
     reach = found.reach()

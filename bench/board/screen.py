@@ -11,7 +11,8 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from bench.board.cells import Cell
-from bench.board.describe import best_rows, interval_text, weights_text
+from bench.board.describe import best_rows, interval_text, sample_text, weights_text
+from bench.board.interval import FEW_PATIENTS
 from bench.board.order import BLOCKS
 from bench.board.reading import read_units
 from bench.board.tables import Column, Table, tables_of
@@ -47,6 +48,8 @@ def _parts(table: Table) -> Iterator[RenderableType]:
         f"{plural(len(table.machines), 'machine')}",
         style="dim",
     )
+    if 0 < len(table.patients) < FEW_PATIENTS:
+        yield Text(sample_text(len(table.patients)), style="dim")
     columns = iter(table.columns)
     while chunk := list(islice(columns, COLUMNS)):
         yield _grid(table, chunk)

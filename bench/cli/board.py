@@ -1,9 +1,12 @@
 """python -m bench board [results=DIR] [leaderboard=FILE]
 python -m bench board --check    compare with what is there, write nothing; exit 1 on a difference
+python -m bench board claims [claims=FILE]    what the records say of the papers' headlines
 python -m bench board rescore [data.root=DIR] [data.cache=DIR]
 
-Makes tables, figures and leaderboard.md from the records, and nothing but the records. `rescore`
-computes the scores again from kept predictions and says where they differ from the record.
+Makes tables, figures and leaderboard.md from the records, and nothing but the records. `claims`
+judges what methods/claims.yaml says: supported, contradicted, undecided or not run; records of nano
+backbones decide nothing. `rescore` computes the scores again from kept predictions and says where
+they differ from the record.
 """
 
 from __future__ import annotations
@@ -16,15 +19,19 @@ from rich.console import Console
 from bench.cli.words import Words, read_words
 from bench.errors import RequestError
 
-KEYS = ("results", "leaderboard", "data.root", "data.cache")
+KEYS = ("results", "leaderboard", "claims", "data.root", "data.cache")
 
 
 def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
     words = read_words(arguments, keys=KEYS, flags=["--check"])
     if words.plain == ("rescore",):
         return rescore(words, include)
+    if words.plain == ("claims",):
+        return claims(words, include)
     if words.plain:
-        raise RequestError(f"board {' '.join(words.plain)}: only `board` and `board rescore`")
+        raise RequestError(
+            f"board {' '.join(words.plain)}: only `board`, `board claims` and `board rescore`"
+        )
     results = words.folder("results", "results")
     page = leaderboard_of(words, results)
     if "--check" in words.flags:
@@ -58,6 +65,27 @@ def check(results: Path, page: Path) -> int:
         print("not what the records give: run `python -m bench board` and commit what it writes")
         return 1
     print("tables, figures and leaderboard are what the records give")
+    return 0
+
+
+def claims(words: Words, include: tuple[Path, ...]) -> int:
+    from bench.board.claimfile import parse_claims
+    from bench.board.claims import judge
+    from bench.board.claimtext import claim_lines
+    from bench.board.reading import read_units
+    from bench.board.tables import tables_of
+    from bench.cards import read_yaml
+    from bench.registry import ROOT, discover
+
+    file = words.folder("claims", str(ROOT / "methods" / "claims.yaml"))
+    methods = discover(include).methods
+    options = {
+        name: list(found.card.options) for name, found in methods.items() if found.card is not None
+    }
+    found = parse_claims(file, read_yaml(file), options)
+    tables = tables_of(read_units(words.folder("results", "results")))
+    for line in claim_lines(judge(found, tables, list(methods))):
+        print(line)
     return 0
 
 

@@ -47,6 +47,7 @@ def test_opening_and_facts(tmp_path: Path) -> None:
     assert "fingerprint ffffffffffff, split ours (eeeeeeeeeeee), classes: organ" in text
     assert "Budget: cpu-2min: 120 s of pre-training and adaptation, 8 probes" in text
     assert "Test patients: 2; draws (shots → draws): 1 → 0, 1; 5 → 0" in text
+    assert "- Few test patients: n = 2, fewer than 50: only large differences can be told" in text
     assert "Machine aaaa1111: cpu; Some CPU, 2 cores, 2 threads, 16 GB; Linux 6" in text
 
 

@@ -32,6 +32,7 @@ def test_means_missing_cells_and_failures(tmp_path: Path) -> None:
     assert "toy · backbone nano · cpu-2min · val=none" in text
     assert "50.0" in text
     assert "[50.0, 50.0]" in text
+    assert "n = 2, fewer than 50: only large differences can be told apart" in text
     assert "3 of 3 missing" in text
     assert "2 of 3 missing" in text
     assert "control_x (control)" in text
