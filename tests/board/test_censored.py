@@ -53,3 +53,12 @@ def test_against_scipy() -> None:
             else:
                 assert found.value == pytest.approx(below[0])
     assert reached_ones > 50
+
+
+def test_a_published_trial() -> None:
+    """Remission of leukaemia, Freireich et al. 1963: median 23 weeks with the drug, 8 without."""
+    drug = [6, 6, 6, 7, 10, 13, 16, 22, 23]
+    still = [6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35]
+    placebo = [1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23]
+    assert censored_median(drug, still) == Median(23, False, 21, 12)
+    assert censored_median(placebo, []) == Median(8, False, 21, 0)
