@@ -38,6 +38,8 @@ class Volume:
     label            (D, H, W) uint8, 0 background, i + 1 = classes[i], 255 not labelled;
                      None where the method has no right to it
     labelled_slices  indices along D that carry a label; empty where `label` is None
+    dataset          in a task: the dataset that it comes from. Ids of another dataset than the
+                     task's own begin with its name. Empty for an image to predict
     """
 
     case: str
@@ -46,6 +48,7 @@ class Volume:
     spacing: Spacing
     label: np.ndarray | None = None
     labelled_slices: tuple[int, ...] = ()
+    dataset: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,8 @@ class Task:
     """What a method may learn from. Nothing of the test set is in here.
 
     support     labelled volumes of the shot's patients (or volumes with some labelled slices)
-    unlabelled  images of all training patients, the support's included, without labels
+    unlabelled  images of all training patients, the support's included, without labels; with
+                `pool=NAMES` those of other datasets, which each volume's `dataset` tells apart
     pretrained  what this method's own `pretrain` returned by `state_dict`, or None
     scratch     an empty folder that is deleted with the unit
     """

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from bench.cards import DatasetCard, MethodCard
 from bench.data.ready import Ready
 from bench.data.splits import Drawn
+from bench.keys import copy_key, key_of
 from bench.models.checkpoints import card_of
+from bench.pool import Pool, pool_copies, unit_pool
 from bench.protocol import DEFAULT_DRAWS, PROBE_PATIENTS, VERSION
 from bench.record.schema import NO_BACKBONE, Block, DataFacts, MethodFacts, Request
 from bench.record.store import record_path, status_of
 from bench.registry import Registry, source_hash
 from bench.request.demand import Choice, Demand
+from bench.request.pool import OWN, pool_of
 from bench.unit.spec import PretrainSpec, Support, Unit
-
-
-def key_of(content: Mapping[str, Any]) -> str:
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -53,7 +48,8 @@ def make_plan(
     of each (family, checkpoint) that a method takes."""
     groups: dict[str, list[Unit]] = {"todo": [], "done": [], "failed": []}
     seen: set[str] = set()
-    for unit in _units(demand, registry, ready, device, include, weights):
+    pools = pool_copies(demand, registry, ready)
+    for unit in _units(demand, registry, ready, pools, device, include, weights):
         if unit.key in seen:
             continue
         seen.add(unit.key)
@@ -65,7 +61,7 @@ def make_plan(
 
 def choice_key(choice: Choice) -> str:
     """Choices of one dataset with the same options share one prepared copy."""
-    return key_of({"dataset": choice.dataset, "options": dict(choice.dataset_options)})
+    return copy_key(choice.dataset, choice.dataset_options)
 
 
 def block_of(method: MethodCard, dataset: DatasetCard, checkpoints: Mapping[str, str]) -> Block:
@@ -84,6 +80,7 @@ def _units(
     demand: Demand,
     registry: Registry,
     ready: Mapping[str, Ready],
+    pools: Mapping[str, Ready],
     device: str,
     include: Sequence[Path],
     weights: Mapping[tuple[str, str], str],
@@ -96,6 +93,7 @@ def _units(
         found, card = registry.method(choice.method)
         _, dataset = registry.dataset(choice.dataset)
         source = source_hash(found.folder)
+        pool = pool_of(demand.pool, choice.dataset) if card.unlabelled_images else (OWN,)
         for shots in demand.shots:
             for draw in draws:
                 place = (choice_key(choice), shots, draw)
@@ -103,7 +101,7 @@ def _units(
                     drawn[place] = copy.resolve(draw, shots, probe_patients=PROBE_PATIENTS)
                 for seed in demand.seeds:
                     for val in demand.vals:
-                        request = _request(choice, card, drawn[place], seed, val)
+                        request = _request(choice, card, drawn[place], seed, val, pool)
                         units.append(
                             _unit(
                                 request=request,
@@ -113,6 +111,7 @@ def _units(
                                 source=source,
                                 drawn=drawn[place],
                                 copy=copy,
+                                pool=unit_pool(request, copy, drawn[place], pools),
                                 demand=demand,
                                 device=device,
                                 include=include,
@@ -122,7 +121,9 @@ def _units(
     return units
 
 
-def _request(choice: Choice, card: MethodCard, drawn: Drawn, seed: int, val: str) -> Request:
+def _request(
+    choice: Choice, card: MethodCard, drawn: Drawn, seed: int, val: str, pool: Sequence[str]
+) -> Request:
     families = card.families(choice.options)
     return Request.model_validate(
         {
@@ -136,6 +137,7 @@ def _request(choice: Choice, card: MethodCard, drawn: Drawn, seed: int, val: str
             "budget": choice.budget,
             "backbone": choice.backbone["name"] if families else NO_BACKBONE,
             "checkpoints": {family: choice.backbone[family] for family in families},
+            "pool": list(pool),
             "val": val,
         }
     )
@@ -150,6 +152,7 @@ def _unit(
     source: str,
     drawn: Drawn,
     copy: Ready,
+    pool: Pool,
     demand: Demand,
     device: str,
     include: Sequence[Path],
@@ -174,12 +177,18 @@ def _unit(
         },
         "val": request.val,
     }
+    changed = dict(choice.overrides)
+    if pool.facts:
+        content["pool"] = pool.content
+        changed["pool"] = "+".join(request.pool)  # another row of the board
     pretrain, pretrains = None, card.pretrains(request.options)
     if pretrains is not None:
         shared = ("protocol", "method", "source", "data", "seed", "budget", "checkpoints")
         options = {name: request.options[name] for name in pretrains.options}
         pretrain = PretrainSpec(
-            key=key_of({**{k: content[k] for k in shared}, "pool": drawn.pool, "options": options}),
+            key=key_of(
+                {**{k: content[k] for k in shared}, "pool": pool.content, "options": options}
+            ),
             share=pretrains.share,
         )
     return Unit(
@@ -189,7 +198,7 @@ def _unit(
             title=card.title,
             block=block,
             source_sha256=source,
-            overrides=dict(choice.overrides),
+            overrides=changed,
             unlabelled_images=card.unlabelled_images,
         ),
         data=DataFacts(
@@ -203,7 +212,8 @@ def _unit(
             skipped=list(copy.skipped),
             support=[labelled.case for labelled in drawn.support],
             support_slices=copy.slices_of(drawn),
-            pool=len(drawn.pool),
+            pool=len(pool.cases) + sum(len(other.cases) for other in pool.others),
+            pools=pool.facts,
             probe=list(drawn.probe),
             test=list(drawn.test),
         ),
@@ -211,7 +221,8 @@ def _unit(
             Support(case=s.case, slices=None if s.slices is None else list(s.slices))
             for s in drawn.support
         ],
-        pool=list(drawn.pool),
+        pool=pool.cases,
+        others=pool.others,
         probe=list(drawn.probe),
         test=list(drawn.test),
         store=str(copy.store.folder.resolve()),

@@ -52,6 +52,12 @@ class Ready:
             probe_patients=probe_patients,
         )
 
+    def training(self) -> tuple[str, ...]:
+        """Cases of the default split's training patients, sorted: what this copy gives to a pool.
+        Patients that it tests, or looks at, or does not know are not among them."""
+        train = set(self.book.splits[self.book.default].train)
+        return tuple(sorted(c.case for c in self.store.manifest.cases if c.patient in train))
+
     def split_hash(self, split: str) -> str:
         """Hash of a split's parts: units of one table share it, whatever their draws."""
         chosen = self.book.splits[split]

@@ -51,6 +51,7 @@ class Request(Part):
     budget: BudgetSpec
     backbone: str
     checkpoints: dict[str, str] = {}
+    pool: list[str] = ["own"]
     val: Literal["none", "oracle"] = "none"
 
 
@@ -64,11 +65,22 @@ class MethodFacts(Part):
     unlabelled_images: bool = False
 
 
+class PoolFacts(Part):
+    """A dataset whose training patients are in the pool; `name` as in DataFacts."""
+
+    dataset: str
+    name: str
+    fingerprint: str
+    split_sha256: str
+    cases: Count
+
+
 class DataFacts(Part):
     """The data that this unit saw.
 
     name         the board's name of this copy: "promise12", "la2018, h5 crop, 30 of 100 cases"
     fingerprint  hash of every case's voxels, labels and spacing
+    pools        where other datasets are in the pool: all that it is made of
     """
 
     name: str
@@ -82,6 +94,7 @@ class DataFacts(Part):
     support: list[str]
     support_slices: Count
     pool: Count
+    pools: list[PoolFacts] = []
     probe: list[str]
     test: list[str]
 

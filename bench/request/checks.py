@@ -13,7 +13,9 @@ from bench.registry import Found
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 SWEPT = ("method", "dataset", "budget", "backbone", "shots", "draw", "seed", "val")
-SINGLE = ("data", "executor", "device", "results", "keep", "rerun")
+SINGLE = ("data", "executor", "device", "results", "pool", "keep", "rerun")
+JOINED = ("pool", "keep")
+"""Single, and a list: all of its values hold for every unit."""
 CARDED = ("method", "dataset")
 """Groups whose keys are on the cards of what was chosen."""
 
@@ -47,7 +49,7 @@ def check_keys(parsed: Mapping[str, Sequence[str]]) -> None:
         head, dot, tail = key.partition(".")
         if head not in (*SWEPT, *SINGLE):
             raise unknown("option", key, (*SWEPT, *SINGLE))
-        if head in SINGLE and key != "keep" and len(values) > 1:
+        if head in SINGLE and key not in JOINED and len(values) > 1:
             raise RequestError(f"{key} takes one value, not {len(values)}")
         if key == "data":
             names = ", ".join(f"data.{name}" for name in read_conf("config")["data"])

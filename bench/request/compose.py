@@ -18,6 +18,7 @@ from bench.record.schema import BudgetSpec
 from bench.registry import Found, Registry, check_option
 from bench.request.checks import (
     CONF,
+    JOINED,
     SINGLE,
     check_budget,
     check_keys,
@@ -29,6 +30,7 @@ from bench.request.checks import (
 )
 from bench.request.demand import Choice, Demand
 from bench.request.grammar import parse
+from bench.request.pool import checked_pool
 
 GPU_DEFAULTS = {"budget": "1gpu-15min", "backbone": "base"}
 VAL = ("none", "oracle")
@@ -105,7 +107,8 @@ def compose_demand(words: Sequence[str], registry: Registry, *, gpu: bool) -> De
         _choice(registry, *chosen)
         for chosen in itertools.product(*(parts[group] for group in asked))
     )
-    return _demand(parsed, choices, config)
+    pool = checked_pool(parsed.get("pool", [config["pool"]]), methods, registry)
+    return _demand(parsed, choices, config, pool)
 
 
 def _composed_parts(
@@ -168,7 +171,7 @@ def _rest(parsed: Mapping[str, list[str]]) -> list[str]:
     singles = [
         f"{key}={values[0]}"
         for key, values in parsed.items()
-        if key.partition(".")[0] in SINGLE and key not in ("executor", "keep")
+        if key.partition(".")[0] in SINGLE and key not in ("executor", *JOINED)
     ]
     return [f"executor={executor}", *singles]
 
@@ -228,7 +231,10 @@ def _renamed(part: _Part) -> dict[str, Any]:
 
 
 def _demand(
-    parsed: Mapping[str, list[str]], choices: tuple[Choice, ...], config: Mapping[str, Any]
+    parsed: Mapping[str, list[str]],
+    choices: tuple[Choice, ...],
+    config: Mapping[str, Any],
+    pool: tuple[str, ...],
 ) -> Demand:
     keep, vals = parsed.get("keep", []), parsed.get("val", ["none"])
     for word in keep:
@@ -252,6 +258,7 @@ def _demand(
         draws=tuple(dict.fromkeys(parsed["draw"])) if "draw" in parsed else None,
         seeds=tuple(dict.fromkeys(seeds)),
         vals=tuple(dict.fromkeys(vals)),
+        pool=pool,
         data=checked_data(config["data"]),
         executor=config["executor"],
         device=str(config["device"]),

@@ -28,13 +28,17 @@ class Choice:
 
 @dataclass(frozen=True)
 class Demand:
-    """Everything that one command line asks for."""
+    """Everything that one command line asks for.
+
+    pool  whose unlabelled images: names of datasets, "own" for the chosen one's
+    """
 
     choices: tuple[Choice, ...]
     shots: tuple[str, ...]
     draws: tuple[str, ...] | None
     seeds: tuple[int, ...]
     vals: tuple[str, ...]
+    pool: tuple[str, ...]
     data: Mapping[str, Any]
     executor: Mapping[str, Any]
     device: str

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bench.errors import RequestError
 
-LISTS = ("method", "dataset", "budget", "backbone", "shots", "draw", "seed", "val", "keep")
+LISTS = ("method", "dataset", "budget", "backbone", "shots", "draw", "seed", "val", "pool", "keep")
 """Keys whose value may also be written as a list: shots=[1,5]."""
 
 
@@ -45,7 +45,13 @@ def parse(words: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _example(key: str) -> str:
-    examples = {"shots": "1,5", "draw": "0,1,2", "budget": "cpu-2min", "backbone": "nano"}
+    examples = {
+        "shots": "1,5",
+        "draw": "0,1,2",
+        "budget": "cpu-2min",
+        "backbone": "nano",
+        "pool": "own",
+    }
     return examples.get(key, "VALUE")
 
 

@@ -1,7 +1,7 @@
 """Pre-training: computed once per key, stored, reused by every unit that shares it, charged to all.
 
-The key covers the pool, the backbone, the seed, the budget and the options that the method's card
-names, so that shot counts and draws of one pool share one result.
+The key covers the pool with all its datasets, the backbone, the seed, the budget and the options
+that the method's card names, so that shot counts and draws of one pool share one result.
 """
 
 from __future__ import annotations

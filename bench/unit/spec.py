@@ -14,6 +14,14 @@ class Support(Part):
     slices: list[int] | None = None
 
 
+class PoolSource(Part):
+    """Unlabelled cases of another dataset, and the store that they are in."""
+
+    dataset: str
+    store: str
+    cases: list[str]
+
+
 class PretrainSpec(Part):
     """Pre-training that is shared: units of one key use one result."""
 
@@ -22,7 +30,10 @@ class PretrainSpec(Part):
 
 
 class Unit(Part):
-    """`key` is the hash of all that the result depends on; paths and devices are not in it."""
+    """`key` is the hash of all that the result depends on; paths and devices are not in it.
+
+    pool    unlabelled cases of the unit's own dataset; others  those of other datasets
+    """
 
     key: str
     request: Request
@@ -30,6 +41,7 @@ class Unit(Part):
     data: DataFacts
     support: list[Support]
     pool: list[str]
+    others: tuple[PoolSource, ...] = ()
     probe: list[str]
     test: list[str]
     store: str

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from bench.contract import Setting, Task, Volume
-from bench.data.store import Store
+from bench.data.store import Store, open_store
 from bench.protocol import UNLABELLED
-from bench.unit.spec import Unit
+from bench.unit.spec import PoolSource, Unit
 
 
 def make_setting(unit: Unit) -> Setting:
@@ -29,12 +30,28 @@ def make_setting(unit: Unit) -> Setting:
 
 
 def make_task(unit: Unit, setting: Setting, store: Store, scratch: Path) -> Task:
+    own = unit.request.dataset
     return Task(
         setting=setting,
-        support=tuple(_supported(store, s.case, s.slices) for s in unit.support),
-        unlabelled=tuple(store.volume(case, with_label=False) for case in unit.pool),
+        support=tuple(
+            replace(_supported(store, s.case, s.slices), dataset=own) for s in unit.support
+        ),
+        unlabelled=(
+            *(replace(store.volume(case, with_label=False), dataset=own) for case in unit.pool),
+            *(volume for source in unit.others for volume in _others(source)),
+        ),
         scratch=scratch,
     )
+
+
+def _others(source: PoolSource) -> Iterator[Volume]:
+    """Images of another dataset. Two datasets may use one id: here none is used twice."""
+    store, name = open_store(Path(source.store)), source.dataset
+    for case in source.cases:
+        volume = store.volume(case, with_label=False)
+        yield replace(
+            volume, case=f"{name}/{case}", patient=f"{name}/{volume.patient}", dataset=name
+        )
 
 
 def _supported(store: Store, case: str, slices: list[int] | None) -> Volume:

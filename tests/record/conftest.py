@@ -40,6 +40,7 @@ def whole() -> dict[str, Any]:
             },
             "backbone": "nano",
             "checkpoints": {"sam": "nano"},
+            "pool": ["other", "toy_data"],
             "val": "none",
         },
         "method": {
@@ -61,6 +62,15 @@ def whole() -> dict[str, Any]:
             "support": ["c1"],
             "support_slices": 12,
             "pool": 5,
+            "pools": [
+                {
+                    "dataset": "other",
+                    "name": "other, 9 of 10 cases",
+                    "fingerprint": "ba" * 32,
+                    "split_sha256": "dc" * 32,
+                    "cases": 3,
+                }
+            ],
             "probe": ["c4"],
             "test": ["c5"],
         },

@@ -63,6 +63,12 @@ def test_a_failed_record_needs_its_identity_alone(raw: dict[str, Any]) -> None:
     assert (record.convergence, record.throughput, record.harness) == (None, None, None)
 
 
+def test_a_record_from_before_there_were_pools_had_its_own(raw: dict[str, Any]) -> None:
+    del raw["request"]["pool"], raw["data"]["pools"]
+    record = Record.model_validate(raw)
+    assert (record.request.pool, record.data.pools) == (["own"], [])
+
+
 def test_unknown_keys_are_refused_in_every_part(raw: dict[str, Any]) -> None:
     places = list(parts(raw))
     assert len(places) > 20
@@ -116,6 +122,7 @@ def test_no_number_is_undefined(raw: dict[str, Any], place: Place, value: float)
         ("curve", 0, "dice"),
         ("data", "support_slices"),
         ("data", "pool"),
+        ("data", "pools", 0, "cases"),
         ("resources", "peak_host_bytes"),
         ("resources", "trainable_parameters"),
         ("throughput", "slices_per_second", "n"),

@@ -23,7 +23,7 @@ def test_a_method_must_be_said(registry: Registry) -> None:
 @pytest.mark.parametrize(
     ("word", "problem"),
     [
-        ("method=unett", "unknown method 'unett'; did you mean unet?"),
+        ("method=unett", "unknown method 'unett'; did you mean unet"),
         ("method=toy_method,toy_methid", "unknown method 'toy_methid'; did you mean toy_method"),
         ("dataset=fantom", "unknown dataset 'fantom'; did you mean phantom?"),
         ("budget=cpu-2mins", "unknown budget 'cpu-2mins'; did you mean cpu-2min"),

@@ -11,7 +11,7 @@ import pytest
 from bench.contract import Volume
 from bench.protocol import UNLABELLED
 from bench.record.schema import BudgetSpec, DataFacts, MethodFacts, Request
-from bench.unit.spec import Support, Unit
+from bench.unit.spec import PoolSource, Support, Unit
 from bench.unit.task import make_setting, make_task
 
 
@@ -89,6 +89,26 @@ def test_labels_of_the_support_alone_are_opened(tmp_path: Path) -> None:
     assert all(v.label is None and v.labelled_slices == () for v in task.unlabelled)
     assert "c5" not in {volume.case for volume in (*task.support, *task.unlabelled)}
     assert (task.scratch, task.pretrained) == (tmp_path, None)
+
+
+def test_images_of_other_datasets_come_without_labels_and_with_their_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelves = {"mine": Shelf(), "theirs": Shelf()}
+    monkeypatch.setattr("bench.unit.task.open_store", lambda folder: shelves[folder.name])
+    unit = make_unit(support=[Support(case="c1")]).model_copy(
+        update={"others": (PoolSource(dataset="far", store="theirs", cases=["c1", "c7"]),)}
+    )
+    task = make_task(unit, make_setting(unit), shelves["mine"], tmp_path)  # type: ignore[arg-type]
+    assert [(v.dataset, v.case, v.patient) for v in task.unlabelled[3:]] == [
+        ("toy", "c4", "p4"),
+        ("far", "far/c1", "far/p1"),
+        ("far", "far/c7", "far/p7"),
+    ]
+    assert all(v.label is None and v.labelled_slices == () for v in task.unlabelled)
+    assert (task.unlabelled[-1].image == 7).all()
+    assert [volume.dataset for volume in task.support] == ["toy"]
+    assert (shelves["mine"].opened, shelves["theirs"].opened) == (["c1"], [])
 
 
 def test_slices_without_a_label_carry_none(tmp_path: Path) -> None:
