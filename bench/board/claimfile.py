@@ -24,14 +24,19 @@ class Part(BaseModel):
 
 
 class Arm(Part):
-    """A row: this method with these options, and with nothing else changed by a user."""
+    """A row: this method with these options, and with nothing else changed by a user.
+
+    pool  whose images without labels: the dataset's own, those of several datasets, or any
+    """
 
     method: Text
     options: dict[str, Value] = {}
+    pool: Literal["own", "several", "any"] = "own"
 
     @property
     def label(self) -> str:
-        return " ".join([self.method, *(f"{name}={self.options[name]}" for name in self.options)])
+        pool = ["pool=several"] if self.pool == "several" else []
+        return " ".join([self.method, *(f"{n}={self.options[n]}" for n in self.options), *pool])
 
 
 class Claim(Part):

@@ -90,7 +90,10 @@ def _judge(name: str, claim: Claim, tables: Sequence[Table], methods: Sequence[s
         findings += [f for pair in chosen if (f := _finding(claim, pair, alpha)) is not None]
     judged = Judgement(name, claim, "not run", tuple(findings), ())
     verdict = _verdict(judged.count(deciding=True))
-    missing = tuple(_absent(claim, tables, methods)) if verdict == "not run" else ()
+    missing: tuple[str, ...] = ()
+    if verdict == "not run":
+        there = any(finding.weights == claim.backbone for finding in findings)
+        missing = (SEE_BELOW,) if there else tuple(_absent(claim, tables, methods))
     return replace(judged, verdict=verdict, absent=missing)
 
 
@@ -126,11 +129,14 @@ def _matches(arm: Arm, row: Row) -> bool:
         return False
     options = json.loads(row.variant.options)
     changed = {override.partition("=")[0] for override in row.variant.overrides}
+    if arm.pool != "any" and ("pool" in changed) != (arm.pool == "several"):
+        return False  # a pool of other datasets is one of the row's overrides, and no option
     asked = {name: options.get(name, _NOTHING) for name in arm.options}
-    return asked == arm.options and changed <= set(arm.options)
+    return asked == arm.options and changed <= {*arm.options, "pool"}
 
 
 _NOTHING = object()
+SEE_BELOW = "what there is cannot decide, for the reasons below"
 
 
 def _columns(claim: Claim, table: Table) -> Iterator[tuple[Column, Column]]:
@@ -173,6 +179,8 @@ def _barred(claim: Claim, pair: Found) -> str | None:
         return "a nano backbone cannot decide"
     if pair.weights != claim.backbone:
         return f"the claim is about backbone {claim.backbone}"
+    if not pair.columns[0].draw and min(len(cell.draws) for cell in pair.cells) < 2:
+        return "one draw of labelled patients cannot decide"  # the interval knows of patients alone
     return None
 
 

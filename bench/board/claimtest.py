@@ -32,13 +32,16 @@ class Effect:
     patients: int
 
     def outcome(self, above: float | None, below: float | None) -> Outcome:
-        """Sure only where the whole interval is on one side of the bound."""
-        if self.low is None or self.high is None:
+        """Sure only where the whole interval is on one side of the bound. Two rows that are equal
+        throughout (both found nothing, say) are no answer."""
+        bound = above if above is not None else below
+        assert bound is not None
+        if self.low is None or self.high is None or self.low == self.high == bound:
             return "open"
+        over, under = self.low >= bound, self.high <= bound
         if above is not None:
-            return "holds" if self.low > above else "fails" if self.high <= above else "open"
-        assert below is not None
-        return "holds" if self.high < below else "fails" if self.low >= below else "open"
+            return "holds" if self.low > bound else "fails" if under else "open"
+        return "holds" if self.high < bound else "fails" if over else "open"
 
 
 def score_effect(

@@ -167,5 +167,8 @@ def _ranking(
 def _detectable(pairs: Sequence[Pairwise], family: int) -> float | None:
     level = ALPHA / max(family, 1)
     reachable = [p.comparison for p in pairs if smallest_p(p.comparison.patients) < level]
-    sizes = [size for c in reachable if (size := c.detectable(level)) is not None]
+    moving = [
+        c for c in reachable if c.error > 0
+    ]  # two rows that never vary tell nothing of chance
+    sizes = [size for c in moving if (size := c.detectable(level)) is not None]
     return float(np.median(sizes)) if sizes else None

@@ -95,6 +95,21 @@ def test_a_checkpoint_that_may_have_seen_the_patients_does_not_decide(tmp_path: 
     assert "seen the test patients" in found.findings[0].barred
 
 
+def test_one_numbered_draw_does_not_decide_and_a_published_list_does(tmp_path: Path) -> None:
+    arms = [("alpha", 0.7), ("beta", 0.4)]
+    one = [r for method, base in arms for r in runs(method, base, draws=1, **PUBLISHED)]
+    found = judged(tmp_path, BETTER, *one)
+    assert found.verdict == "not run"
+    assert found.findings[0].barred == "one draw of labelled patients cannot decide"
+    assert found.absent == ("what there is cannot decide, for the reasons below",)
+    level = [[0.1 + 0.01 * p] for p in range(8)]
+    named = [
+        record([[base + x[0]] for x in level], method=method, draw="list", **PUBLISHED)
+        for method, base in arms
+    ]
+    assert judged(tmp_path / "x", BETTER, *named).verdict == "supported"
+
+
 def test_nano_and_published_stand_side_by_side(tmp_path: Path) -> None:
     found = judged(
         tmp_path,
@@ -178,6 +193,24 @@ def test_rows_are_found_by_their_options(tmp_path: Path) -> None:
     found = judged(tmp_path, claim, *rows)
     assert found.verdict == "supported"
     assert len(found.findings) == 1
+
+
+@pytest.mark.parametrize(
+    ("pool", "rows"), [("own", ["alpha"]), ("several", ["alpha pool=a+b"]), ("any", None)]
+)
+def test_rows_are_found_by_their_pool(tmp_path: Path, pool: str, rows: list[str] | None) -> None:
+    """A pool of several datasets is a row of its own, named by an override that is no option."""
+    shared = record(overrides={"pool": "a+b"}, **PUBLISHED).model_dump()
+    shared["request"]["options"].pop("pool")
+    found = judged(
+        tmp_path,
+        {**BETTER, "first": {"method": "alpha", "pool": pool}},
+        record(**PUBLISHED),
+        Record.model_validate(shared),
+        record(method="beta", **PUBLISHED),
+    )
+    names = sorted(f.first.removesuffix(", 1 shot") for f in found.findings)
+    assert names == (rows or ["alpha", "alpha pool=a+b"])
 
 
 def test_times_the_labels_and_shots(tmp_path: Path) -> None:

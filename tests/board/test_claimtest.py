@@ -76,7 +76,8 @@ def test_a_ratio_to_nothing_has_no_interval(tmp_path: Path) -> None:
         (0.1, 0.2, 0.0, None, "holds"),
         (-0.1, 0.2, 0.0, None, "open"),
         (-0.2, -0.1, 0.0, None, "fails"),
-        (0.0, 0.0, 0.0, None, "fails"),  # equal is not better
+        (-0.1, 0.0, 0.0, None, "fails"),
+        (0.0, 0.0, 0.0, None, "open"),  # equal throughout
         (0.02, 0.09, None, 0.1, "holds"),
         (0.1, 0.4, None, 0.1, "fails"),
         (0.0, INF, None, 0.1, "open"),

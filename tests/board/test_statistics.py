@@ -102,6 +102,15 @@ def test_too_few_patients_tell_nothing_apart(tmp_path: Path) -> None:
     assert {s.letters for s in column.standings.values()} == {"a"}
 
 
+def test_rows_without_any_variance_do_not_make_it_look_sharp(tmp_path: Path) -> None:
+    """Three rows that found nothing: their pairs differ by 0 with an error of 0."""
+    zero = [record([[0.0]] * PATIENTS, method=f"zero{i}", draw=str(d)) for i in "abc" for d in "01"]
+    found = found_in(tmp_path, *zero, *made("alpha", 0.5))
+    column = found.columns[Column("1", "")]
+    assert column.detectable is not None
+    assert column.detectable > 0.01
+
+
 def test_a_draw_that_turns_the_order_is_no_sure_difference(tmp_path: Path) -> None:
     """The test sees patients alone and is sure; the interval knows of the draws and is not."""
     level = np.linspace(0, 0.1, PATIENTS)
