@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import stdtr, stdtrit
 
 from bench.board.interval import across_seeds, contributions, two_level
 from bench.board.signedrank import signed_rank
@@ -50,8 +50,9 @@ class Comparison:
     """First row less second row, in shares of 1.
 
     low, high  None with one draw and one patient
-    p          of Wilcoxon's test, one pair alone
+    p          of Wilcoxon's test over patients, one pair alone
     error      standard error of the effect; `freedom` its degrees of freedom
+    by_draw, by_patient   the two parts of its square, None where there is one draw, one patient
     """
 
     effect: float
@@ -60,6 +61,8 @@ class Comparison:
     p: float
     error: float
     freedom: float
+    by_draw: float | None
+    by_patient: float | None
     draws: int
     patients: int
 
@@ -67,8 +70,17 @@ class Comparison:
     def surely_not_zero(self) -> bool:
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
+    @property
+    def p_draws(self) -> float:
+        """Of the two-level t test, which knows of draws as well; 1 without an interval."""
+        if self.low is None:
+            return 1.0
+        if self.error == 0:
+            return 1.0 if self.effect == 0 else 0.0
+        return float(2 * stdtr(self.freedom, -abs(self.effect) / self.error))
+
     def detectable(self, alpha: float = ALPHA) -> float | None:
-        """The smallest difference that its interval finds in 8 of 10 cases; None without one."""
+        """The smallest difference that this test finds in 8 of 10 cases; None without a test."""
         if self.low is None:
             return None
         if self.error == 0:
@@ -161,6 +173,8 @@ def _together(
             p=float(p[i]),
             error=float(found.variance[i]) ** 0.5,
             freedom=float(found.freedom[i]),
+            by_draw=None if found.draw_variance is None else float(found.draw_variance[i]),
+            by_patient=None if found.patient_variance is None else float(found.patient_variance[i]),
             draws=int(draws.sum()),
             patients=int(patients.sum()),
         )

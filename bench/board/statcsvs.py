@@ -43,7 +43,7 @@ def statistic_files(statistics: Sequence[TableStatistics]) -> dict[str, str]:
 def _pairwise(statistics: Sequence[TableStatistics]) -> str:
     header = line(
         *(*TABLE, "shots", "named_draw", "family", "first", "second", "second_block", "effect"),
-        *("low", "high", "p", "p_holm", "differ", "draws", "patients"),
+        *("low", "high", "p", "p_holm", "p_draws", "p_draws_holm", "differ", "draws", "patients"),
     )
     return header + lines(
         (
@@ -51,6 +51,7 @@ def _pairwise(statistics: Sequence[TableStatistics]) -> str:
             *(pair.first.label, pair.second.label, pair.second.variant.block),
             *(number(pair.comparison.effect), number(pair.comparison.low)),
             *(number(pair.comparison.high), number(pair.comparison.p), number(pair.p_holm)),
+            *(number(pair.steadied.p_draws), number(pair.p_draws_holm)),
             *(_flag(pair.differ), pair.comparison.draws, pair.comparison.patients),
         )
         for found in statistics

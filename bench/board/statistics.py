@@ -2,22 +2,24 @@
 
 A family is what Holm corrects over. All pairs of ranked rows of one table, of all its columns, are
 one; all pairs of a ranked row with a control, an oracle or a row that has seen the patients are
-another. Two rows differ where the corrected test says so and the interval, which knows of the
-draws as the test does not, leaves 0 out.
+another. Wilcoxon's test sees patients alone: where draws move the two rows unlike one another, it
+is far too sure. So two rows differ only where a two-level t test, which knows of the draws, says so
+as well, and both are corrected. Its draws' variances are steadied over the column's pairs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal
 
 import numpy as np
 
 from bench.board.letters import letters
+from bench.board.moderated import steadied
 from bench.board.order import draw_order
-from bench.board.paired import ALPHA, Comparison, Scores, compare_pairs, scores_of
+from bench.board.paired import ALPHA, Comparison, Pair, Scores, compare_pairs, scores_of
 from bench.board.ranking import RankRange, rank_rows
 from bench.board.signedrank import holm, smallest_p
 from bench.board.tables import Column, Row, Table
@@ -27,18 +29,24 @@ Family = Literal["ranked", "apart"]
 
 @dataclass(frozen=True, eq=False)
 class Pairwise:
-    """Two rows of one column; the first is the better one, or the ranked one of a pair apart."""
+    """Two rows of one column; the first is the better one, or the ranked one of a pair apart.
+
+    steadied               the comparison with its error steadied, see `moderated.py`
+    p_holm, p_draws_holm   Wilcoxon's p and that of the two-level t test, corrected
+    """
 
     column: Column
     first: Row
     second: Row
     family: Family
     comparison: Comparison
+    steadied: Comparison
     p_holm: float
+    p_draws_holm: float
 
     @property
     def differ(self) -> bool:
-        return self.p_holm < ALPHA and self.comparison.surely_not_zero
+        return self.p_holm < ALPHA and self.p_draws_holm < ALPHA
 
 
 @dataclass(frozen=True)
@@ -87,10 +95,11 @@ def statistics_of(table: Table, score: str = "dice") -> TableStatistics:
     for family in ("ranked", "apart"):
         members = [pair for pair in raw if pair.family == family]
         sizes[family] = len(members)
-        adjusted = holm(np.array([pair.comparison.p for pair in members]))
+        tests = holm(np.array([pair.comparison.p for pair in members]))
+        draws = holm(np.array([pair.steadied.p_draws for pair in members]))
         pairs += [
-            Pairwise(m.column, m.first, m.second, m.family, m.comparison, float(p))
-            for m, p in zip(members, adjusted, strict=True)
+            replace(member, p_holm=float(p), p_draws_holm=float(q))
+            for member, p, q in zip(members, tests, draws, strict=True)
         ]
     columns = {
         column: _ranking(table, column, _block(rows), pairs, sizes["ranked"], score)
@@ -126,17 +135,33 @@ def _compared(column: Column, rows: Scored) -> list[Pairwise]:
         if blocks[a] or blocks[b]:
             wanted.append((a, b) if blocks[a] else (b, a))
     found = compare_pairs([scores for _, scores in rows], wanted)
+    families: dict[Family, list[Pair]] = {"ranked": [], "apart": []}
+    for a, b in wanted:
+        families["ranked" if blocks[a] and blocks[b] else "apart"].append((a, b))
+    return [
+        pair
+        for family, members in families.items()
+        for pair in _family(column, rows, family, {place: found[place] for place in members})
+    ]
+
+
+def _family(
+    column: Column, rows: Scored, family: Family, found: Mapping[Pair, Comparison | None]
+) -> list[Pairwise]:
+    there = {pair: comparison for pair, comparison in found.items() if comparison is not None}
+    sure = steadied(list(there.values()))
     return [
         Pairwise(
             column=column,
             first=rows[a][0],
             second=rows[b][0],
-            family="ranked" if blocks[a] and blocks[b] else "apart",
+            family=family,
             comparison=comparison,
+            steadied=steady,
             p_holm=1.0,
+            p_draws_holm=1.0,
         )
-        for a, b in wanted
-        if (comparison := found[a, b]) is not None
+        for ((a, b), comparison), steady in zip(there.items(), sure, strict=True)
     ]
 
 
@@ -166,7 +191,7 @@ def _ranking(
 
 def _detectable(pairs: Sequence[Pairwise], family: int) -> float | None:
     level = ALPHA / max(family, 1)
-    reachable = [p.comparison for p in pairs if smallest_p(p.comparison.patients) < level]
+    reachable = [p.steadied for p in pairs if smallest_p(p.comparison.patients) < level]
     moving = [
         c for c in reachable if c.error > 0
     ]  # two rows that never vary tell nothing of chance

@@ -35,6 +35,7 @@ def test_one_draw_is_the_paired_t_test() -> None:
     assert found.effect == pytest.approx((first - second).mean())
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
     assert found.p == pytest.approx(stats.wilcoxon(first, second).pvalue)
+    assert found.p_draws == pytest.approx(stats.ttest_rel(first, second).pvalue)
     assert (found.draws, found.patients) == (1, 12)
 
 
@@ -111,7 +112,18 @@ def test_one_patient_and_one_draw_have_no_interval() -> None:
 
 def test_detectable_is_what_a_power_table_says() -> None:
     """n = 27, sd = 1: such a t test finds 0.56 sd in 8 of 10 (Cohen's tables; simulated here)."""
-    spread = Comparison(0.0, -1.0, 1.0, 1.0, error=1 / 27**0.5, freedom=26.0, draws=1, patients=27)
+    spread = Comparison(
+        effect=0.0,
+        low=-1.0,
+        high=1.0,
+        p=1.0,
+        error=1 / 27**0.5,
+        freedom=26.0,
+        by_draw=None,
+        by_patient=1 / 27,
+        draws=1,
+        patients=27,
+    )
     size = spread.detectable()
     assert size == pytest.approx(0.56, abs=0.01)
     random = np.random.default_rng(5)

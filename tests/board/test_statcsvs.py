@@ -39,6 +39,7 @@ def test_the_files_agree_with_the_statistics(tmp_path: Path) -> None:
     # ten patients that all agree: 2 / 1024; two ranked pairs in the table
     assert float(first["p"]) == pytest.approx(2 / 1024, rel=1e-4)
     assert float(first["p_holm"]) == pytest.approx(4 / 1024, rel=1e-4)
+    assert float(first["p_draws_holm"]) < 0.05
     assert (first["differ"], first["draws"], first["patients"]) == ("true", "2", "10")
     apart = [r for r in found["pairwise.csv"] if r["family"] == "apart"]
     assert {(r["first"], r["second"], r["second_block"]) for r in apart} == {
