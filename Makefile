@@ -17,11 +17,16 @@ lint: $(STAMP)
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 
-# Every speed figure of this project: paired ratios, written into docs/performance.md.
+# Every speed figure of this project: paired ratios, written into docs/performance.md. A file at a
+# time, so that one can be measured again: make bench PERF=tests/perf/test_perf_store.py
+PERF ?= $(wildcard tests/perf/test_perf_*.py)
 bench: $(STAMP)
-	$(PY) -m pytest tests/perf -o addopts="-q --import-mode=importlib" --benchmark-only \
-	  --benchmark-json=.benchmarks/last.json
-	$(PY) -m tests.perf.report .benchmarks/last.json docs/performance.md
+	mkdir -p .benchmarks
+	for file in $(PERF); do \
+	  $(PY) -m pytest $$file -o addopts="-q --import-mode=importlib" --benchmark-only \
+	    --benchmark-json=.benchmarks/$$(basename $$file .py).json || exit 1; \
+	done
+	$(PY) -m tests.perf.report .benchmarks docs/performance.md
 
 leaderboard: $(STAMP)
 	$(PY) -m bench board

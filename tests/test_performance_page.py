@@ -34,10 +34,11 @@ def test_the_page_has_a_section_a_file() -> None:
             "extra_info": {"epoch ratio": 6.2, "epoch ours_s": 0.1, "epoch other_s": 0.62, "n": 3},
         }
     ]
-    text = page(
-        {"machine_info": machine, "datetime": "2026-11-21T01:02:03", "benchmarks": benchmarks}
-    )
-    assert "Machine: Chip, 2 cores, Python 3.11. Date: 2026-11-21." in text
-    assert "## store\n" in text
+    first = {"machine_info": machine, "datetime": "2026-11-21T01:02:03", "benchmarks": benchmarks}
+    other = [{**benchmarks[0], "fullname": "tests/perf/test_perf_zoo.py::test_slices"}]
+    later = {**first, "datetime": "2026-12-01T01:02:03", "benchmarks": other}
+    text = page([first, later])
+    assert "## store\n\nChip, 2 cores, Python 3.11, 2026-11-21\n" in text
+    assert "## zoo\n\nChip, 2 cores, Python 3.11, 2026-12-01\n" in text
     assert "| slices: epoch | 6.2 | 0.1 s | other 0.62 s |" in text
     assert "- slices: n 3" in text

@@ -1,11 +1,11 @@
-"""The benchmarks' JSON -> docs/performance.md: `python -m tests.perf.report IN OUT`."""
+"""The benchmarks' JSON, a file each -> docs/performance.md: `python -m tests.perf.report DIR OUT`."""
 
 from __future__ import annotations
 
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,8 @@ from typing import Any
 HEAD = """# Performance
 
 Made by `make bench` (pytest-benchmark on `tests/perf`; `tests/perf/report.py` writes this page).
-Every ratio was taken in one run on one machine, both sides in turns. Absolute times are of this
-machine and this load; another machine has others.
-
-Machine: {machine}, Python {python}. Date: {date}.
+Every ratio was taken in one run on one machine, both sides in turns. Absolute times are of that
+machine and that load; another machine has others.
 
 *Ratio*: what stands beside us divided by ours. More than 1: ours is faster, or smaller.
 """
@@ -34,34 +32,34 @@ class Row:
     beside: str = ""
 
 
-def page(data: dict[str, Any]) -> str:
-    """A section a benchmark file: comparisons in a table, other figures in a list."""
-    info = data["machine_info"]
+def page(runs: Sequence[Mapping[str, Any]]) -> str:
+    """A section a benchmark file, in the order given."""
+    return HEAD + "".join(section(run) for run in runs)
+
+
+def section(run: Mapping[str, Any]) -> str:
+    """Where and when it was measured; comparisons in a table, other figures in a list."""
+    info, benchmarks = run["machine_info"], run["benchmarks"]
     machine = f"{info['cpu'].get('brand_raw', info['machine'])}, {info['cpu']['count']} cores"
-    text = HEAD.format(
-        machine=machine, python=info["python_version"], date=data["datetime"].partition("T")[0]
-    )
-    files: dict[str, list[dict[str, Any]]] = {}
-    for benchmark in data["benchmarks"]:
-        files.setdefault(benchmark["fullname"].partition("::")[0], []).append(benchmark)
-    for file, benchmarks in sorted(files.items()):
-        text += f"\n## {Path(file).stem.removeprefix('test_perf_')}\n"
-        rows: list[str] = []
-        others: list[str] = []
-        for benchmark in benchmarks:
-            name = benchmark["name"].removeprefix("test_").replace("_", " ")
-            found, rest = split_measures(benchmark["extra_info"])
-            for what, row in found.items():
-                label = f"{name}: {what}" if what else name
-                rows.append(f"| {label} | {row.ratio} | {row.ours} | {row.beside} |\n")
-            if rest:
-                figures = ", ".join(f"{measure} {value}" for measure, value in rest.items())
-                others.append(f"- {name}: {figures}\n")
-        if rows:
-            text += "\n| benchmark | ratio | ours | beside |\n| --- | --- | --- | --- |\n"
-            text += "".join(rows)
-        if others:
-            text += "\n" + "".join(others)
+    name = Path(benchmarks[0]["fullname"].partition("::")[0]).stem.removeprefix("test_perf_")
+    day = run["datetime"].partition("T")[0]
+    text = f"\n## {name}\n\n{machine}, Python {info['python_version']}, {day}\n"
+    rows: list[str] = []
+    others: list[str] = []
+    for benchmark in benchmarks:
+        name = benchmark["name"].removeprefix("test_").replace("_", " ")
+        found, rest = split_measures(benchmark["extra_info"])
+        for what, row in found.items():
+            label = f"{name}: {what}" if what else name
+            rows.append(f"| {label} | {row.ratio} | {row.ours} | {row.beside} |\n")
+        if rest:
+            figures = ", ".join(f"{measure} {value}" for measure, value in rest.items())
+            others.append(f"- {name}: {figures}\n")
+    if rows:
+        text += "\n| benchmark | ratio | ours | beside |\n| --- | --- | --- | --- |\n"
+        text += "".join(rows)
+    if others:
+        text += "\n" + "".join(others)
     return text
 
 
@@ -89,7 +87,8 @@ def split_measures(measures: Mapping[str, Any]) -> tuple[dict[str, Row], dict[st
 
 def main() -> None:
     source, target = (Path(word) for word in sys.argv[1:])
-    target.write_text(page(json.loads(source.read_text(encoding="utf-8"))), encoding="utf-8")
+    runs = [json.loads(file.read_text("utf-8")) for file in sorted(source.glob("test_perf_*.json"))]
+    target.write_text(page(runs), encoding="utf-8")
     print(f"wrote {target}")
 
 
