@@ -1,4 +1,4 @@
-"""The benchmarks' JSON, a file each -> docs/performance.md: `python -m tests.perf.report DIR OUT`."""
+"""The benchmarks' JSON files -> docs/performance.md: `python -m tests.perf.report DIR OUT`."""
 
 from __future__ import annotations
 
