@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -83,15 +83,16 @@ def _against(logits: Tensor, labels: Tensor, options: SimpleNamespace) -> Tensor
     )
 
 
+SAMED = Base(
+    family=SAM,
+    network=one_stage,
+    loss=one_loss,
+    recipe=SliceRecipe(batch=32, epochs=20, warm_up=25, decay=poly_decay_to_zero),
+    lr=5e-3,
+    views=turned_views,
+)
 BASES = {
-    "samed": Base(
-        family=SAM,
-        network=one_stage,
-        loss=one_loss,
-        recipe=SliceRecipe(batch=32, epochs=20, warm_up=25, decay=poly_decay_to_zero),
-        lr=5e-3,
-        views=turned_views,
-    ),
+    "samed": SAMED,
     "hsam": Base(
         family=SAM,
         network=two_stage,
@@ -101,14 +102,7 @@ BASES = {
         views=cropped_views,
     ),
     # There is no code of it: SAMed's recipe, with SAM 2's own decoder and its two fine maps.
-    "sam2": Base(
-        family=SAM2,
-        network=one_stage_of_sam2,
-        loss=one_loss,
-        recipe=SliceRecipe(batch=32, epochs=20, warm_up=25, decay=poly_decay_to_zero),
-        lr=5e-3,
-        views=turned_views,
-    ),
+    "sam2": replace(SAMED, family=SAM2, network=one_stage_of_sam2),
 }
 
 
