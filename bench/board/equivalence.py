@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -120,7 +121,7 @@ def _curves(table: Table, kind: str, score: str) -> list[Curve]:
     patients = table.patients
     if not patients:
         return []
-    by_patient = weights(len(patients), generator(f"{table.key.id} {score} patients"), REPLICATES)
+    by_patient = _drawn_again(f"{table.key.id} {score} patients", len(patients))
     rows: dict[Row, list[tuple[float, Column, Scores]]] = {}
     for size, column in columns:
         for row in table.block("method"):
@@ -146,13 +147,16 @@ def _drawn(
     """The cell's mean with draws and patients drawn again. The draws of a column are the same for
     all rows, the patients also for all columns."""
     use = scores.usable
-    by_draw = weights(
-        int(use.sum()), generator(f"{table.key.id} {column} {score} draws"), REPLICATES
-    )
+    by_draw = _drawn_again(f"{table.key.id} {column} {score} draws", int(use.sum()))
     scale = len(scores.patients)
     drawn = scores.means[use][:, None] + scale * (scores.parts[use] @ by_patient.T)
     found: np.ndarray = np.einsum("bd,db->b", by_draw, drawn)
     return found
+
+
+@lru_cache(maxsize=64)  # all rows of a column ask for the same
+def _drawn_again(identity: str, count: int) -> np.ndarray:
+    return weights(count, generator(identity), REPLICATES)
 
 
 def _size(column: Column, kind: str) -> float | None:

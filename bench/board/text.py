@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from functools import lru_cache
 
 ANSI = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b.")
 MARKDOWN = re.compile(r"[\\`*\[\]~$|]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
+@lru_cache(maxsize=4096)  # a few names stand in thousands of lines
 def plain(text: str) -> str:
     """One line without terminal codes, control characters or direction marks."""
     text = ANSI.sub("", text)
