@@ -102,7 +102,7 @@ def test_a_hang_is_ended_and_recorded(bench: Bench, tmp_path: Path, toys: Path) 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["method=unett"], "unknown method 'unett'; did you mean unet?"),
+        (["method=linear_prob"], "unknown method 'linear_prob'; did you mean linear_probe?"),
         (["method=unet", "dataset=phantm"], "unknown dataset 'phantm'; did you mean phantom?"),
         (["method=unet", "budget=cpu-2mn"], "unknown budget 'cpu-2mn'; did you mean cpu-2min"),
         (["method=unet", "shotz=1"], "unknown option 'shotz'; did you mean shots?"),

@@ -37,7 +37,7 @@ def test_help_of_everything(bench: Bench) -> None:
         (["rnu"], "unknown verb 'rnu'; did you mean run?"),
         (["ls", "metods"], "unknown list 'metods'; did you mean methods"),
         (["ls", "--jsn"], "unknown flag '--jsn'; did you mean --json?"),
-        (["show", "unett"], "unknown name 'unett'; did you mean unet?"),
+        (["show", "linear_prob"], "unknown name 'linear_prob'; did you mean linear_probe?"),
         (["show"], "say what to show"),
         (["show", "0123456789abcdef"], "unknown record '0123456789abcdef'"),
         (["prepare"], "say what to prepare"),

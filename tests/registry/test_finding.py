@@ -52,7 +52,7 @@ def test_finding_imports_nothing_heavy(project_root: Path) -> None:
 
 def test_an_unknown_name_offers_near_ones() -> None:
     registry = discover()
-    assert refused(registry.method, "unett") == "unknown method 'unett'; did you mean unet?"
+    assert refused(registry.method, "hsamm") == "unknown method 'hsamm'; did you mean hsam?"
     assert "did you mean phantom" in refused(registry.dataset, "fantom")
 
 
