@@ -52,7 +52,10 @@ def test_finding_imports_nothing_heavy(project_root: Path) -> None:
 
 def test_an_unknown_name_offers_near_ones() -> None:
     registry = discover()
-    assert refused(registry.method, "hsamm") == "unknown method 'hsamm'; did you mean hsam?"
+    assert (
+        refused(registry.method, "linear_prob")
+        == "unknown method 'linear_prob'; did you mean linear_probe?"
+    )
     assert "did you mean phantom" in refused(registry.dataset, "fantom")
 
 
