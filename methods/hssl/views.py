@@ -12,6 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+CPU_PIXELS = 2**20
+"""At once: more of them fall out of the cache between two operations."""
+
 
 @dataclass(frozen=True)
 class Views:
@@ -32,7 +35,9 @@ class Views:
 
     def both(self, images: Tensor) -> Tensor:
         """(N, 1, S, S) in [0, 1] -> a view of each in [0, 1]: elsewhere, and of other grey."""
-        return self.grey(self.place(images))
+        most = CPU_PIXELS // images[0].numel() if images.device.type == "cpu" else len(images)
+        parts = images.split(max(1, most))
+        return torch.cat([self.grey(self.place(part)) for part in parts])
 
     def place(self, images: Tensor) -> Tensor:
         """(N, 1, S, S) cropped, resized, mirrored, rotated. Outside of a slice there is 0."""
@@ -43,7 +48,7 @@ class Views:
         cos, sin = angle.cos() * side, angle.sin() * side
         across, down = (_uniform(images, -1, 1) * (1 - side) for _ in range(2))
         theta = torch.stack([cos * mirror, -sin, across, sin * mirror, cos, down], dim=1)
-        grid = F.affine_grid(theta.view(-1, 2, 3), list(images.shape), align_corners=False)
+        grid = places_of(theta.view(-1, 2, 3), images.shape[-1])
         return F.grid_sample(images, grid, mode="bilinear", align_corners=False)
 
     def grey(self, images: Tensor) -> Tensor:
@@ -82,6 +87,18 @@ def blurred(images: Tensor, sigma: Tensor, *, reach: int) -> Tensor:
     x = F.pad(images, (reach,) * 4, mode="replicate").transpose(0, 1)  # an image a channel
     x = F.conv2d(x, kernel.view(count, 1, -1, 1), groups=count)
     return F.conv2d(x, kernel.view(count, 1, 1, -1), groups=count).transpose(0, 1)
+
+
+def places_of(theta: Tensor, side: int) -> Tensor:
+    """(N, 2, 3) -> (N, S, S, 2), what `affine_grid` gives: here each coordinate is the sum of a row
+    and a column, where that has a matrix product a pixel."""
+    at = (torch.arange(side, device=theta.device) * 2 + 1) / side - 1
+    grid = theta.new_empty(len(theta), side, side, 2)
+    for axis in (0, 1):
+        across, down, start = theta[:, axis].unbind(1)
+        row, column = across[:, None] * at, down[:, None] * at + start[:, None]
+        torch.add(column[:, :, None], row[:, None, :], out=grid[..., axis])
+    return grid
 
 
 def _uniform(images: Tensor, low: float, high: float) -> Tensor:

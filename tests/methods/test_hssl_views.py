@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter1d
 
-from methods.hssl.views import Views, blurred
+from methods.hssl.views import Views, blurred, places_of
 
 STILL = Views(crop=1.0, degrees=0.0, strength=0.0, gamma=(1.0, 1.0), noise=0.0, blur=0.0)
 
@@ -25,6 +25,14 @@ def test_with_nothing_to_change_only_mirrors_are_left() -> None:
     mirrored = (views - x.flip(-1)).abs().amax((1, 2, 3)) < 1e-5
     assert (same ^ mirrored).all()
     assert 8 < int(same.sum()) < 32
+
+
+def test_parts_of_a_batch_come_back_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = slices(10)
+    monkeypatch.setattr("methods.hssl.views.CPU_PIXELS", 3 * 32 * 32)
+    views = STILL.both(x)
+    apart = torch.minimum((views - x).abs(), (views - x.flip(-1)).abs())
+    assert apart.max() < 1e-5
 
 
 def test_views_are_in_range_random_and_of_the_same_shape() -> None:
@@ -59,6 +67,13 @@ def test_a_rotation_is_at_most_this() -> None:
     angles = torch.rad2deg(torch.atan2(down, across.abs()))
     assert float(angles.abs().max()) == pytest.approx(19.5, abs=1)
     assert float(angles.mean()) == pytest.approx(0, abs=2.5)
+
+
+def test_places_are_those_of_affine_grid() -> None:
+    x = slices(5)
+    theta = torch.randn(5, 2, 3, generator=torch.Generator().manual_seed(1))
+    grid = torch.nn.functional.affine_grid(theta, list(x.shape), align_corners=False)
+    assert torch.allclose(places_of(theta, 32), grid, atol=1e-5)
 
 
 def test_grey_values_alone_change_in_place() -> None:
