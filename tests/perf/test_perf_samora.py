@@ -42,7 +42,7 @@ from bench.models.sam.entry import sam_entry
 from bench.models.sam.lora_encoder import LoraEncoder
 from bench.train.losses import cross_entropy_squared_dice
 from bench.train.slicewise import predict_slices
-from methods.samora.sam import FusedSlices
+from methods.samora.parts import FusedSlices
 
 EXPERTS = ("image", "patch", "pixel")
 ROUNDS = 3
