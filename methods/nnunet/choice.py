@@ -13,6 +13,8 @@ from methods.nnunet.planning import OWN_MEMORY, OWN_STATISTICS, PlanChoice
 CPU_MEMORY = 0.1
 """GB. The planner makes patch and batch as large as its memory target allows, so the target also
 says how much a step computes: 1/80 of its own is a step of about a second on a core."""
+CPU_BATCH = 2
+"""The planner's own smallest. Its momentum of 0.99 needs steps, whatever they are made of."""
 LIMITED_STATISTICS = 1_000_000
 """Drawing its own hundred million takes ten seconds, of three voxels as of a million."""
 MOST_WORKERS = 12
@@ -43,10 +45,19 @@ def choice_of(options: SimpleNamespace, *, device: torch.device, limited: bool) 
                     LIMITED_STATISTICS if limited else OWN_STATISTICS,
                 )
             ),
+            batch=_batch(options.batch, small),
         ),
         mirroring=not small if options.mirroring == "auto" else bool(options.mirroring),
         workers=_workers(options.workers, device),
     )
+
+
+def _batch(given: Any, small: bool) -> int | None:
+    if given == "auto":
+        return CPU_BATCH if small else None
+    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+        raise ValueError(f"batch={given}: a whole number above 0, or auto")
+    return given
 
 
 def _number(name: str, given: Any, auto: float) -> float:

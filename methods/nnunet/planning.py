@@ -36,12 +36,14 @@ OWN_STATISTICS = 100_000_000
 class PlanChoice:
     """configuration  "2d" or "3d_fullres"        plans  a key of PLANNERS
     memory_gb      its memory target           statistics  voxels of its fingerprint
+    batch          in place of the plans' own, where that is larger; None: the plans' own
     """
 
     configuration: str
     plans: str
     memory_gb: float = OWN_MEMORY
     statistics: int = OWN_STATISTICS
+    batch: int | None = None
 
 
 def make_plan(choice: PlanChoice, folder: Path) -> dict[str, Any]:
@@ -64,6 +66,9 @@ def make_plan(choice: PlanChoice, folder: Path) -> dict[str, Any]:
             f"configuration={choice.configuration}: nnunetv2 plans only "
             f"{', '.join(plans['configurations'])} for this support; are its volumes single slices?"
         )
+    chosen = plans["configurations"][choice.configuration]
+    if choice.batch is not None:
+        chosen["batch_size"] = min(chosen["batch_size"], choice.batch)
     return plans
 
 

@@ -247,6 +247,16 @@ def test_a_broken_step_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         adapted(support(1), tmp_path)
 
 
+def test_a_batch_is_never_larger_than_the_plan_says(tmp_path: Path) -> None:
+    """ResEnc M plans all six slices; for the other planner two are its smallest."""
+    for plans, batch, found in [("resenc_m", 5, 5), ("resenc_m", 99, 6), ("default", 5, 2)]:
+        method = adapted(
+            support(1), tmp_path / f"{plans}{batch}", steps=1, plans=plans, batch=batch
+        )
+        assert method.model is not None
+        assert method.model.config.batch_size == found
+
+
 def test_it_plans_on_the_support_alone(tmp_path: Path) -> None:
     """What the pool shows is not in the raw dataset."""
     method = nnunet()
@@ -259,13 +269,14 @@ def test_auto_is_its_own_plan_but_under_a_budget_on_a_cpu() -> None:
     given = options("nnunet")
     cpu, gpu = torch.device("cpu"), torch.device("cuda")
 
-    def plan(device: torch.device, limited: bool) -> tuple[float, int, bool]:
+    def plan(device: torch.device, limited: bool) -> tuple[float, int | None, int, bool]:
         choice = choice_of(given, device=device, limited=limited)
-        return choice.plan.memory_gb, choice.plan.statistics, choice.mirroring
+        made = choice.plan
+        return made.memory_gb, made.batch, made.statistics, choice.mirroring
 
-    assert plan(cpu, False) == plan(gpu, False) == (8.0, 100_000_000, True)
-    assert plan(gpu, True) == (8.0, 1_000_000, True)
-    assert plan(cpu, True) == (0.1, 1_000_000, False)
+    assert plan(cpu, False) == plan(gpu, False) == (8.0, None, 100_000_000, True)
+    assert plan(gpu, True) == (8.0, None, 1_000_000, True)
+    assert plan(cpu, True) == (0.1, 2, 1_000_000, False)
     assert choice_of(given, device=cpu, limited=True).workers == 0
 
 
@@ -273,6 +284,7 @@ def test_auto_is_its_own_plan_but_under_a_budget_on_a_cpu() -> None:
     ("changes", "message"),
     [
         ({"memory_gb": 0}, "memory_gb=0: a number above 0, or auto"),
+        ({"batch": 0}, "batch=0: a whole number above 0, or auto"),
         ({"statistics": "many"}, "statistics=many: a number above 0, or auto"),
         ({"workers": -1}, "workers=-1: a whole number, 0 for none, or auto"),
     ],

@@ -43,7 +43,7 @@ CASES = [
 QUERY = boxes("q", seed=3, shape=(4, 40, 36), spacing=(3.5, 1.25, 1.0))
 VOXELS = 30_000
 STEPS = 4
-OPTIONS = {"memory_gb": 8, "mirroring": True, "statistics": VOXELS}
+OPTIONS = {"memory_gb": 8, "batch": 100, "mirroring": True, "statistics": VOXELS}
 
 
 class Fingerprint(DatasetFingerprintExtractor):
