@@ -17,6 +17,7 @@ from bench.models.nano.drawing.targets import random_objects
 from bench.models.nano.networks import build_sam, nano_card, normalised
 from bench.models.nano.overlap import iou
 from bench.models.nano.prompts import box_around, correction, point_in, rough_logits
+from bench.models.nano.small_sam import encoded, set_image_size
 from bench.models.nano.start import settle_sam
 from bench.models.sam.rows import best_of_three, decode_rows
 from bench.train.mask_losses import mask_focal_dice
@@ -24,6 +25,8 @@ from bench.train.mask_losses import mask_focal_dice
 POINTS, BOXES = 0.6, 0.25  # share of first prompts; the rest are coarse masks
 AFFINITY = 0.5  # weight of the encoder's helper task
 CORRECT_FROM = 0.6
+SMALL_UNTIL = 0.6
+"""Share of the training that sees images of half the side."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,11 @@ class Drawn:
     masks: Tensor  # (M, H, H) bool
 
 
-def draw_objects(images: int, each: int, generator: torch.Generator) -> Drawn:
-    """Images of the network's size with several objects each."""
-    size = nano_card("sam").input_size
+def draw_objects(
+    images: int, each: int, generator: torch.Generator, *, size: int | None = None
+) -> Drawn:
+    """Images with several objects each. size: in pixels; None: the network's own."""
+    size = nano_card("sam").input_size if size is None else size
     scene = random_scenes(images, generator)
     label = label_maps(scene, uniform(-0.7, 0.7, images, generator=generator), size)
     picture = shown(label, random_looks(scene, generator), generator)
@@ -55,17 +60,22 @@ class SamTask(nn.Module):
         settle_sam(self.network)
         self.affinity = Affinity(self.network.prompt_encoder.embed_dim)
         self.images, self.each, self.rounds = images, each, 1
+        self.size = nano_card("sam").input_size
 
     def begin(self, done: float) -> None:
-        """Teach first prompts alone until the share CORRECT_FROM of the training is over."""
+        """First prompts alone until the share CORRECT_FROM of the training is over, on small images
+        until SMALL_UNTIL of it is."""
+        full = nano_card("sam").input_size
         self.rounds = 1 if done < CORRECT_FROM else 2
+        self.size = full // 2 if done < SMALL_UNTIL else full
+        set_image_size(self.network, self.size)
 
     def loss(self, generator: torch.Generator, device: torch.device) -> dict[str, Tensor]:
         """The loss of one batch drawn from the generator, and figures to log."""
         sam = self.network
-        drawn = draw_objects(self.images, self.each, generator)
+        drawn = draw_objects(self.images, self.each, generator, size=self.size)
         mask = drawn.masks
-        features = sam.image_encoder(normalised(drawn.images.to(device), "sam"))
+        features = encoded(sam, normalised(drawn.images.to(device), "sam"))
         tokens = features.flatten(2).transpose(1, 2)
         known = labels_at(drawn.label, features.shape[-1]).to(device)
         helper = self.affinity(tokens, tokens, known, known)
