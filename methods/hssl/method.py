@@ -33,9 +33,11 @@ from methods.hssl.views import Views
 
 CPU_SIZE, GPU_SIZE = 128, 256
 CPU_WIDTH, GPU_WIDTH = 8, 32
-CPU_BATCH, GPU_BATCH = 16, 64
+CPU_BATCH, GPU_BATCH = {"unet": 16, "sam_lora": 8}, 64
 """Side of a slice, channels of the first level, slices of a pre-training step: the specification's,
 and what a minute of a CPU has room for."""
+LR = {"unet": 1e-3, "sam_lora": 5e-3}
+"""The specification's, and SAMed's for the same decoder."""
 SHAPE = "canvas size and width"
 
 
@@ -54,26 +56,31 @@ class HSSL:
         )
         self.decoder_stage = decoder_stage(options.apply_to, options.stages)
         self.recipe = adjusted(
-            SliceRecipe(batch=8, epochs=200, warm_up=0, decay=poly_decay_to_zero),
+            SliceRecipe(batch=4, epochs=200, warm_up=0, decay=poly_decay_to_zero),
             batch=options.batch,
             epochs=options.epochs,
             precision=options.precision,
         )
         self.taught: set[str] | None = None
         cuda = self.device.type == "cuda"
+        self.on_sam = options.apply_to == "sam_lora"
+        fitting = GPU_SIZE if cuda else CPU_SIZE
         self._build(
-            size=_or(options.image_size, GPU_SIZE if cuda else CPU_SIZE),
+            size=options.image_size if self.on_sam else _or(options.image_size, fitting),
             width=_or(options.width, GPU_WIDTH if cuda else CPU_WIDTH),
         )
 
-    def _build(self, *, size: int, width: int) -> None:
-        if self.options.apply_to == "sam_lora":
+    def _build(self, *, size: int | str, width: int) -> None:
+        if self.on_sam:
             from methods.hssl.sam import SamLora  # seconds of imports that the U-Net does not need
 
-            network: Any = SamLora(self.options, self.setting)
+            network: Any = SamLora(self.options, self.setting, image_size=size)
         else:
             network = UNet(
-                classes=len(self.setting.classes), width=width, size=size, norm=self.options.norm
+                classes=len(self.setting.classes),
+                width=width,
+                size=int(size),
+                norm=self.options.norm,
             )
         self.network = network.to(self.device)
         self.canvas = Canvas(self.network.size)
@@ -82,6 +89,8 @@ class HSSL:
         self.taught = set()
         options = self.options
         canvas = Canvas(self._pretrain_size(clock))
+        if self.on_sam and canvas.size != self.network.size:
+            self._build(size=canvas.size, width=0)  # SAM's positions are of one size
         pool = DomainPool(
             task.unlabelled, canvas, limit=options.pool_slices, parts=options.partitions
         )
@@ -117,10 +126,8 @@ class HSSL:
         return clock.limited and self.device.type != "cuda"
 
     def _pretrain_size(self, clock: Clock) -> int:
-        """A convolution takes any size, SAM's positions only their own."""
+        """Half of it on a CPU under a budget: four times as many steps."""
         whole = self.network.size
-        if self.options.apply_to == "sam_lora":
-            return whole
         half = max(2, -(-whole // (2 * DIVISOR))) * DIVISOR
         size = _or(self.options.pretrain_size, half if self._short(clock) else whole)
         check_size("pretrain_size", size)
@@ -131,7 +138,7 @@ class HSSL:
         return Recipe(
             lr=options.pretrain_lr,
             weight_decay=options.pretrain_weight_decay,
-            batch=_or(options.pretrain_batch, CPU_BATCH if short else GPU_BATCH),
+            batch=_or(options.pretrain_batch, CPU_BATCH[options.apply_to] if short else GPU_BATCH),
             epochs=options.pretrain_epochs,
             decoder_batch=options.decoder_batch,
             decoder_epochs=options.decoder_epochs,
@@ -149,7 +156,7 @@ class HSSL:
         with torch.no_grad():
             for name, value in (task.pretrained or {}).items():
                 own[name].copy_(value)
-        lr, slow = self.options.lr, self._encoder_lr
+        lr, slow = self.rates
         yield from fit_slices(
             self.network,
             torch.optim.Adam(
@@ -168,11 +175,13 @@ class HSSL:
         )
 
     @property
-    def _encoder_lr(self) -> float:
-        """An encoder that learnt nothing before has nothing to keep."""
-        if self.options.encoder_lr != "auto":
-            return float(self.options.encoder_lr)
-        return self.options.lr / 10 if self.terms.names else self.options.lr
+    def rates(self) -> tuple[float, float]:
+        """Of the decoder and of the encoder. One that learnt nothing before has nothing to keep."""
+        given, own = self.options.encoder_lr, self.options.lr
+        lr = LR[self.options.apply_to] if own == "auto" else float(own)
+        if given != "auto":
+            return lr, float(given)
+        return lr, lr / 10 if self.terms.names else lr
 
     def _loss(self, images: Tensor, labels: Tensor, done: float) -> Tensor:
         scores = self.network(images)

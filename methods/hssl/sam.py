@@ -17,10 +17,12 @@ from bench.models.sam.lora_encoder import LoraEncoder
 class SamLora(nn.Module):
     """Slices (B, 1, S, S) in [0, 1] -> scores (B, K + 1, S / 4, S / 4) or so."""
 
-    def __init__(self, options: SimpleNamespace, setting: Setting) -> None:
+    def __init__(
+        self, options: SimpleNamespace, setting: Setting, *, image_size: str | int
+    ) -> None:
         super().__init__()
         card = card_of("sam", setting.backbone["sam"])
-        entry = sam_entry(card, image_size=options.image_size)
+        entry = sam_entry(card, image_size=image_size)
         sam = build_sam(card, image_size=entry.size, device=setting.device, cache=setting.cache)
         self.size = entry.size
         self.deep_width: int = sam.image_encoder.neck[0].out_channels

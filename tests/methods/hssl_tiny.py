@@ -50,7 +50,7 @@ def hssl(seed: int = 0, **changes: Any) -> HSSL:
         **changes,
     }
     if small.get("apply_to") == "sam_lora":
-        small["image_size"] = "64"
+        small.update(image_size="64", pretrain_size=changes.get("pretrain_size", "64"))
     return HSSL(options("hssl", **small), replace(setting(1), backbone={**NANO, "dino": "nano"}))
 
 

@@ -114,7 +114,7 @@ def test_no_head_is_kept() -> None:
 def test_fine_tuning_starts_from_what_was_learnt(tmp_path: Path) -> None:
     save_state(tmp_path / "one.safetensors", pretrained())
     state = load_state(tmp_path / "one.safetensors")
-    method = hssl(seed=1, lr=0.0, encoder_lr="0")
+    method = hssl(seed=1, lr="0", encoder_lr="0")
     list(phase("adapt", method, [drawn(1)], steps=1, pretrained=state))
     now = dict(method.network.named_parameters())
     assert all(torch.equal(now[name], value) for name, value in state.items())
@@ -142,7 +142,9 @@ def optimiser_rates(
     ("changes", "encoder", "rest"),
     [
         ({}, 1e-4, 1e-3),
-        ({"lr": 0.02}, 2e-3, 0.02),
+        ({"lr": "0.02"}, 2e-3, 0.02),
+        ({"apply_to": "sam_lora"}, 5e-4, 5e-3),
+        ({"apply_to": "sam_lora", "terms": "none"}, 5e-3, 5e-3),
         ({"encoder_lr": "0.5"}, 0.5, 1e-3),
         ({"terms": "none"}, 1e-3, 1e-3),  # nothing was learnt that could be lost
     ],
@@ -151,7 +153,8 @@ def test_rates_are_discriminative(
     changes: dict[str, Any], encoder: float, rest: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rates = optimiser_rates(hssl(**changes), monkeypatch)
-    assert len(rates) == len(list(hssl().network.parameters()))
+    assert any(name.startswith("encoder.") for name in rates)
+    assert any(name.startswith("decoder.") for name in rates)
     for name, rate in rates.items():
         assert rate == pytest.approx(encoder if name.startswith("encoder.") else rest)
 
@@ -188,6 +191,14 @@ def test_on_sam_lora_alone_is_pretrained() -> None:
     learned = moved(before, method)
     assert any(name.startswith("decoder.") for name in learned)
     assert all(".lora_" in n for n in learned if n.startswith("encoder."))
+
+
+def test_lora_is_pretrained_at_another_size() -> None:
+    """SAM's positions are resized; LoRA's factors have no size."""
+    state = pretrained(steps=2, apply_to="sam_lora", pretrain_size="32")
+    method = hssl(apply_to="sam_lora")
+    assert method.network.size == 64
+    list(phase("adapt", method, [drawn(1)], steps=1, pretrained=state))
 
 
 def test_stages(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,7 +278,8 @@ def test_backbones_are_asked_for_where_they_are_used() -> None:
         ({"pretrain_size": "auto", "image_size": "80"}, True, 48),
         ({"pretrain_size": "auto"}, True, 32),
         ({"pretrain_size": "64"}, True, 64),
-        ({"apply_to": "sam_lora", "pretrain_size": "32"}, True, 64),
+        ({"apply_to": "sam_lora", "pretrain_size": "auto"}, True, 32),
+        ({"apply_to": "sam_lora", "pretrain_size": "auto"}, False, 64),
     ],
 )
 def test_on_a_cpu_a_budget_halves_the_slices(
@@ -287,6 +299,8 @@ def test_its_own_schedule_is_the_specifications() -> None:
     assert (recipe.places, recipe.negatives, recipe.level) == (13, 5, 3)
     short = method._pretraining(BudgetClock(seconds_limit=9.0, steps_limit=None))
     assert short.batch == 16
+    sam = hssl(apply_to="sam_lora", pretrain_batch="auto")
+    assert sam._pretraining(BudgetClock(seconds_limit=9.0, steps_limit=None)).batch == 8
 
 
 def test_an_epoch_is_a_number_of_batches() -> None:
@@ -315,7 +329,7 @@ def test_it_learns_a_square(monkeypatch: pytest.MonkeyPatch) -> None:
     losses = [r.loss for r in phase("pretrain", method, several(), steps=100)]
     assert np.mean(losses[40:50]) < 0.95 * np.mean(losses[:10])
     assert losses[-1] < 0.5 * losses[50]
-    tuned = hssl(width="8", lr=0.01)
+    tuned = hssl(width="8", lr="0.01")
     support = [drawn(n) for n in range(10, 16)]
     list(phase("adapt", tuned, support, steps=80, pretrained=dict(method.state_dict())))
     given = drawn(20)
