@@ -24,9 +24,11 @@ from bench.train.slicewise import (
     labels_at,
     predict_slices,
 )
+from methods.hssl.embedding import Embedder
 from methods.hssl.groups import auto_groups, table_groups
 from methods.hssl.pool import DomainPool
 from methods.hssl.pretraining import Lesson, Recipe, teach
+from methods.hssl.sam import SamLora
 from methods.hssl.terms import Terms, names_of
 from methods.hssl.unet import DIVISOR, UNet, check_size
 from methods.hssl.views import Views
@@ -72,8 +74,6 @@ class HSSL:
 
     def _build(self, *, size: int | str, width: int) -> None:
         if self.on_sam:
-            from methods.hssl.sam import SamLora  # seconds of imports that the U-Net does not need
-
             network: Any = SamLora(self.options, self.setting, image_size=size)
         else:
             network = UNet(
@@ -113,8 +113,6 @@ class HSSL:
         """Yields while it looks at the images; its value is (M,), the group of each dataset."""
         if self.options.groups == "table":
             return table_groups(pool.names, self.options.regroup)
-        from methods.hssl.embedding import Embedder  # as above
-
         embedder = Embedder(self.setting, precision=self.options.precision)
         means = []
         for task in range(len(pool.names)):
