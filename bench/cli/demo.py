@@ -1,7 +1,7 @@
 """python -m bench demo [results=DIR] [key=value ...]
 
 The main job on the embedded data: every method that is quick enough, 1 and 5 labelled patients,
-ten seconds of device time each. Ends with the table. Writes into .demo, never into the committed
+half a minute of device time each. Ends with the table. Writes into .demo, never into the committed
 results.
 """
 
@@ -21,7 +21,7 @@ from bench.registry import Registry, discover
 DEFAULTS = {
     "shots": "1,5",
     "draw": "0",
-    "budget": "cpu-10s",
+    "budget": "cpu-30s",
     "backbone": "nano",
     "device": "cpu",
     "results": ".demo",

@@ -34,7 +34,7 @@ def test_the_option_counts_more(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_record_says_it(bench: Bench, tmp_path: Path) -> None:
-    words = ("run", "method=control_empty", "shots=1", "draw=0", "budget=cpu-10s")
+    words = ("run", "method=control_empty", "shots=1", "draw=0", "budget=cpu-30s")
     done = bench(*words, "executor.threads=1", "executor.jobs=1", f"results={tmp_path}")
     assert done.code == 0, done.err
     (file,) = tmp_path.glob("records/*/*/*.json")

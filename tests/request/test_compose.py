@@ -54,8 +54,8 @@ def test_a_gpu_has_other_defaults(compose: Compose) -> None:
     assert (choice.budget.name, choice.budget.seconds) == ("1gpu-15min", 900)
     assert choice.budget.memory_gb == 24
     assert (choice.backbone["name"], choice.backbone["sam"]) == ("base", "vit_b")
-    (chosen,) = compose("budget=cpu-10s", "backbone=nano", gpu=True).choices
-    assert (chosen.budget.name, chosen.backbone["name"]) == ("cpu-10s", "nano")
+    (chosen,) = compose("budget=cpu-30s", "backbone=nano", gpu=True).choices
+    assert (chosen.budget.name, chosen.backbone["name"]) == ("cpu-30s", "nano")
 
 
 def test_lists_of_units(compose: Compose) -> None:
@@ -75,12 +75,12 @@ def test_brackets_are_lists_too(compose: Compose) -> None:
 
 def test_several_methods_budgets_and_backbones(compose: Compose) -> None:
     demand = compose(
-        "method=choice(toy_method,plain_method)", "budget=cpu-10s,paper", "backbone=nano,large"
+        "method=choice(toy_method,plain_method)", "budget=cpu-30s,paper", "backbone=nano,large"
     )
     assert [(c.method, c.budget.name, c.backbone["name"]) for c in demand.choices] == [
         (method, budget, backbone)
         for method in ("toy_method", "plain_method")
-        for budget in ("cpu-10s", "paper")
+        for budget in ("cpu-30s", "paper")
         for backbone in ("nano", "large")
     ]
     assert demand.choices[2].budget.seconds is None
@@ -156,10 +156,10 @@ def test_a_changed_budget_has_another_name(compose: Compose) -> None:
     words = ["budget=steps-100", "budget.steps=7", "budget.probes=2"]
     names = {compose(*order).choices[0].budget.name for order in (words, words[::-1])}
     assert names == {"steps-100+probes=2+steps=7"}
-    swept = compose("budget=cpu-10s,cpu-1min", "budget.seconds=5,6").choices
+    swept = compose("budget=cpu-30s,cpu-1min", "budget.seconds=5,6").choices
     assert [(c.budget.name, c.budget.seconds) for c in swept] == [
-        ("cpu-10s+seconds=5", 5),
-        ("cpu-10s+seconds=6", 6),
+        ("cpu-30s+seconds=5", 5),
+        ("cpu-30s+seconds=6", 6),
         ("cpu-1min+seconds=5", 5),
         ("cpu-1min+seconds=6", 6),
     ]
