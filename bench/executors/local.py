@@ -1,12 +1,15 @@
-"""One subprocess a unit on this machine, N at once: a unit that dies takes nothing with it."""
+"""One subprocess a unit on this machine, N at once: a unit that dies takes nothing with it, and its
+temporary files end with it."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +24,7 @@ from bench.executors.claim import Claims, fail
 from bench.executors.events import Event
 from bench.registry import ROOT
 from bench.unit.failure import reason_of_exit
-from bench.unit.spec import Unit
+from bench.unit.spec import FOLDER, Unit
 
 POLL = 0.05
 """Seconds between two looks at the running processes."""
@@ -32,6 +35,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 class _Job:
     unit: Unit
     process: subprocess.Popen[bytes]
+    folder: Path
     lock: FileLock
     slot: int
     deadline: float
@@ -79,7 +83,7 @@ class Local:
                         report(event)
         finally:  # an interrupt: nothing of an unfinished unit stays behind
             for job in running:
-                _end(job.process)
+                _end(job)
                 job.lock.release()
 
     def _start(self, unit: Unit, lock: FileLock, slot: int, slots: int, gpus: int) -> _Job:
@@ -89,6 +93,9 @@ class Local:
         environment["PYTHONPATH"] = os.pathsep.join(
             part for part in (str(ROOT), os.environ.get("PYTHONPATH")) if part
         )
+        environment["PYTHONUNBUFFERED"] = "1"  # the log of a killed unit has its last lines
+        folder = Path(tempfile.mkdtemp(prefix=FOLDER))
+        environment["TMPDIR"] = str(folder)
         if gpus:
             environment["CUDA_VISIBLE_DEVICES"] = _visible_gpus()[slot % gpus]
         log = Path(unit.results) / "logs" / f"{unit.key}.log"
@@ -108,7 +115,7 @@ class Local:
             process.stdin.flush()  # and stays open: its end tells the unit that we are gone
         seconds = unit.request.budget.seconds
         limit = self.timeout or (float("inf") if seconds is None else 3 * seconds + 900)
-        return _Job(unit, process, lock, slot, time.monotonic() + limit, limit)
+        return _Job(unit, process, folder, lock, slot, time.monotonic() + limit, limit)
 
 
 def _outcome(job: _Job, claims: Claims) -> Event | None:
@@ -117,22 +124,23 @@ def _outcome(job: _Job, claims: Claims) -> Event | None:
     if code is None:
         if time.monotonic() < job.deadline:
             return None
-        _end(job.process)
+        _end(job)
         return fail(job.unit, f"timed out after {job.limit:.0f} s (executor.timeout)")
-    _end(job.process)  # whatever it started and left behind
+    _end(job)  # whatever it started and left behind
     record = claims.result(job.unit)
     if record is None:
         return fail(job.unit, reason_of_exit(code))
     return Event("done" if record.status == "done" else "failed", job.unit, record.reason)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """The process and all of its group."""
+def _end(job: _Job) -> None:
+    """The process, all of its group, and what they wrote into their temporary folder."""
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    if process.stdin is not None:
-        process.stdin.close()
+        os.killpg(job.process.pid, signal.SIGKILL)
+    job.process.wait()
+    if job.process.stdin is not None:
+        job.process.stdin.close()
+    shutil.rmtree(job.folder, ignore_errors=True)
 
 
 def _visible_gpus() -> list[str]:

@@ -7,8 +7,10 @@ all that it started: a killed sweep leaves no orphan behind that would run a uni
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import traceback
 from pathlib import Path
@@ -17,12 +19,20 @@ from bench.errors import reason_of
 from bench.record.schema import Files, Record
 from bench.record.store import record_path, write_record
 from bench.registry import discover
-from bench.unit.spec import Unit
+from bench.unit.spec import FOLDER, Unit
 
 
 def _end_with_parent() -> None:
     os.read(sys.stdin.fileno(), 1)
+    _remove_folder()
     os.killpg(os.getpgid(0), signal.SIGKILL)
+
+
+def _remove_folder() -> None:
+    """The executor that gave it to us removes it too, unless it was killed."""
+    folder = Path(tempfile.gettempdir())
+    if folder.name.startswith(FOLDER):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def attempt(unit: Unit, *, catch: tuple[type[BaseException], ...] = (BaseException,)) -> Record:
@@ -46,6 +56,7 @@ def main() -> int:
     while not line.endswith(b"\n"):
         byte = os.read(sys.stdin.fileno(), 65536)
         if not byte:
+            _remove_folder()
             return 2
         line += byte
     unit = Unit.model_validate_json(line)
@@ -60,4 +71,5 @@ if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()
+    _remove_folder()
     os._exit(code)  # a thread that a method left running must not keep the process

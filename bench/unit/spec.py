@@ -6,6 +6,9 @@ from typing import Any
 
 from bench.record.schema import DataFacts, MethodFacts, Part, Request
 
+FOLDER = "sambench-unit-"
+"""How the temporary folder of a unit begins that has a process of its own."""
+
 
 class Support(Part):
     """A labelled case of the support; `slices` None: every slice carries its label."""

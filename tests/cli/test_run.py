@@ -89,7 +89,12 @@ def test_a_failure_is_recorded_and_the_rest_runs(bench: Bench, tmp_path: Path, t
     assert "5 failed before (rerun=failed tries them again)" in later.out
 
 
-def test_a_hang_is_ended_and_recorded(bench: Bench, tmp_path: Path, toys: Path) -> None:
+def test_a_hang_is_ended_and_recorded(
+    bench: Bench, tmp_path: Path, toys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
     done = bench(
         *("run", "method=fails", "method.how=hang", "shots=1", "draw=0", f"results={tmp_path}"),
         *("--include", str(toys), "executor.timeout=12", *TINY),
@@ -97,6 +102,7 @@ def test_a_hang_is_ended_and_recorded(bench: Bench, tmp_path: Path, toys: Path) 
     assert done.code == 1
     (record,) = records(tmp_path).values()
     assert record.reason == "timed out after 12 s (executor.timeout)"
+    assert not list(temporary.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -171,7 +177,9 @@ def test_an_interrupted_sweep_goes_on(
 ) -> None:
     """Ctrl-C and kill -9 in the middle: nothing done is lost, nothing is done twice."""
     bench("prepare", "dataset=phantom")
-    os.environ["SAMBENCH_TEST"] = str(tmp_path)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    os.environ |= {"SAMBENCH_TEST": str(tmp_path), "TMPDIR": str(temporary)}
     try:
         process = sweep(tmp_path, toys, cache)
         wait_for_records(tmp_path, 1)
@@ -181,6 +189,7 @@ def test_an_interrupted_sweep_goes_on(
         while units_alive(tmp_path) and time.monotonic() < end:
             time.sleep(0.1)
         assert not units_alive(tmp_path), "an orphan would run its unit a second time"
+        assert not list(temporary.iterdir())
         if how is signal.SIGINT:
             assert process.returncode == 130
             assert "units done, nothing of them is lost" in output
@@ -191,7 +200,7 @@ def test_an_interrupted_sweep_goes_on(
         rest = sweep(tmp_path, toys, cache)
         output = rest.communicate(timeout=120)[0]
     finally:
-        del os.environ["SAMBENCH_TEST"]
+        del os.environ["SAMBENCH_TEST"], os.environ["TMPDIR"]
     assert rest.returncode == 0, output
     assert f"{3 - len(before)} units to do, {len(before)} already done" in output
     assert all(path.read_bytes() == content for path, content in before.items())
