@@ -71,7 +71,13 @@ def kept_state(record: Record, results: Path) -> Path:
         raise RequestError(f"record {record.key} failed: {record.reason}; there is nothing to load")
     path = results / record.files.state if record.files.state else None
     if path is None or not path.is_file():
-        options = "".join(f" method.{k}={v}" for k, v in record.method.overrides.items())
+        options = "".join(
+            f" method.{k}={v}"
+            for k, v in record.method.overrides.items()
+            if k in record.request.options
+        )
+        if request.pool != ["own"]:
+            options += f" pool={','.join(request.pool)}"
         raise RequestError(
             f"record {record.key} kept no state; run it once more with: python -m bench run "
             f"method={request.method}{options} dataset={request.dataset} shots={request.shots} "

@@ -9,6 +9,7 @@ Runs every unit of the request that has no record yet, and records it.
   budget=cpu-2min             `ls budgets`; also budget.seconds=90
   backbone=nano               `ls backbones`; backbone.sam=vit_l for a single one
   method.lr=1e-3              any option of the method's card (`show METHOD`)
+  pool=own                    whose images without labels methods may see; pool=promise12,la2018
   seed=0  val=none|oracle     seed; whether the probe may select the state
   device=auto|cpu|cuda        executor=local|inline   executor.jobs=2   executor.timeout=600
   results=DIR  keep=predictions,state  rerun=failed|all
