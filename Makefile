@@ -10,7 +10,7 @@ demo: $(STAMP)
 	$(PY) -m bench demo
 
 test: $(STAMP)
-	$(PY) -m pytest -n 2 --dist loadscope
+	$(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 lint: $(STAMP)
 	$(PY) -m ruff format --check .

@@ -19,7 +19,9 @@ SHARED = ROOT.parent / "shared" / "data"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests marked `shared` need real volumes that no checkout holds."""
+    """The longest module first, so that nobody waits for it alone at the end. Tests marked `shared`
+    need real volumes that no checkout holds."""
+    items.sort(key=lambda item: "test_conformance" not in item.nodeid)
     if SHARED.is_dir():
         return
     absent = pytest.mark.skip(reason="the local real volumes (../shared/data) are absent")

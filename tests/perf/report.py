@@ -14,7 +14,7 @@ HEAD = """# Performance
 
 Made by `make bench` (pytest-benchmark on `tests/perf`; `tests/perf/report.py` writes this page).
 Every ratio was taken in one run on one machine, both sides in turns. Absolute times are of that
-machine and that load; another machine has others.
+machine and that load; another machine has others. One thread, unless OMP_NUM_THREADS was set.
 
 *Ratio*: what stands beside us divided by ours. More than 1: ours is faster, or smaller.
 """
