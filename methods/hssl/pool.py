@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from bench.contract import Volume
+from bench.data.slicepool import SlicePool
 from bench.data.slices import Canvas
-from methods.samora.pool import SlicePool
 
 
 @dataclass(frozen=True, eq=False)

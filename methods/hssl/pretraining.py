@@ -14,11 +14,11 @@ from bench.train.fit import FitPlan, fit
 from bench.train.fitted import FittedSchedule
 from bench.train.precision import Precision
 from bench.train.schedule import cosine_decay
+from bench.train.share import Share, parts, until_spent
 from methods.hssl.losses import draw_places, local_contrastive
 from methods.hssl.pool import DomainPool
 from methods.hssl.terms import Hierarchy, Terms
 from methods.hssl.views import Views
-from methods.samora.share import Share, parts, until_spent
 
 LOCAL_FEATURES = 64
 

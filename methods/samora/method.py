@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.contract import Clock, Progress, Setting, Task, Volume
+from bench.data.slicepool import SlicePool
 from bench.data.slices import Canvas
 from bench.models.checkpoints.fill import fill
 from bench.models.experts import load_experts
@@ -19,7 +20,6 @@ from bench.train.slicewise import adjusted, fit_slices, predict_slices
 from methods.samora.bases import BASES, views_of
 from methods.samora.choice import choice_of
 from methods.samora.parts import Parts
-from methods.samora.pool import SlicePool
 from methods.samora.pretraining import Stage1, teach
 from methods.samora.student import Student
 

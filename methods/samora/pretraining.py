@@ -13,16 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from bench.contract import Clock, Progress
+from bench.data.slicepool import SlicePool
 from bench.train.fit import FitPlan, fit
 from bench.train.fitted import FittedSchedule
 from bench.train.precision import Precision
 from bench.train.schedule import poly_decay_to_zero
+from bench.train.share import Share, parts, until_spent
 from methods.samora import image_level, patch_level
 from methods.samora.image_level import ImageLevel
 from methods.samora.patch_level import PatchLevel
 from methods.samora.pixel_level import PixelLevel
-from methods.samora.pool import SlicePool
-from methods.samora.share import Share, parts, until_spent
 from methods.samora.student import Student
 
 

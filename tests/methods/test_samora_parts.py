@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from bench.contract import Progress, Volume
+from bench.data.slicepool import SlicePool
 from bench.data.slices import Canvas, volume_slices
 from bench.errors import RequestError
+from bench.train.share import Share, parts, until_spent
 from bench.unit.clock import BudgetClock
-from methods.samora.pool import SlicePool
-from methods.samora.share import Share, parts, until_spent
 from methods.samora.views import blurred, contrast_views, noisy
 from tests.methods.test_unet import squares
 from tests.methods.tiny import blind

@@ -1,4 +1,4 @@
-"""The slices that stage 1 learns from: of all unlabelled volumes, read when they are first seen."""
+"""The slices that a pre-training learns from: of all unlabelled volumes, read when first seen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A part of the budget: stage 1 is several trainings, one after the other, under one clock."""
+"""A part of the budget: several trainings, one after the other, under one clock."""
 
 from __future__ import annotations
 
