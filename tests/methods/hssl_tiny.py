@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 
-from bench.contract import Progress, Task, Volume
-from bench.unit.clock import BudgetClock
+from bench.contract import Volume
 from methods.hssl.method import HSSL
+from tests.methods import tiny
 from tests.methods.sam_tiny import NANO
-from tests.methods.tiny import blind, options, setting, volume
+from tests.methods.tiny import options, setting, volume
 
 SIDE = 32
 
@@ -54,28 +53,7 @@ def hssl(seed: int = 0, **changes: Any) -> HSSL:
     return HSSL(options("hssl", **small), replace(setting(1), backbone={**NANO, "dino": "nano"}))
 
 
-def phase(
-    verb: Literal["pretrain", "adapt"],
-    method: HSSL,
-    volumes: Sequence[Volume],
-    *,
-    steps: int | None,
-    pretrained: Mapping[str, Any] | None = None,
-) -> Iterator[Progress]:
-    """Pre-training or fine-tuning until it or its budget of steps ends."""
-    task = Task(
-        setting=setting(1),
-        support=() if verb == "pretrain" else tuple(volumes),
-        unlabelled=tuple(replace(blind(v), dataset=v.dataset) for v in volumes),
-        scratch=Path("nothing is written"),
-        pretrained=pretrained,
-    )
-    clock = BudgetClock(seconds_limit=None, steps_limit=steps)
-    for progress in getattr(method, verb)(task, clock):
-        clock.count(progress)
-        yield progress
-        if clock.spent:
-            return
+phase = partial(tiny.phase, classes=1)
 
 
 def several() -> list[Volume]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def volume(
 
 def blind(given: Volume) -> Volume:
     """The volume as `predict` gets it."""
-    return Volume(given.case, given.patient, given.image, given.spacing)
+    return Volume(given.case, given.patient, given.image, given.spacing, dataset=given.dataset)
 
 
 def setting(classes: int = 1, seed: int = 0) -> Setting:
@@ -65,6 +65,31 @@ def pulled(
     )
     clock = BudgetClock(seconds_limit=None, steps_limit=steps)
     for progress in method.adapt(task, clock):
+        clock.count(progress)
+        yield progress
+        if clock.spent:
+            return
+
+
+def phase(
+    verb: Literal["pretrain", "adapt"],
+    method: Any,
+    volumes: Sequence[Volume],
+    *,
+    steps: int | None,
+    classes: int,
+    pretrained: Mapping[str, Any] | None = None,
+) -> Iterator[Progress]:
+    """Pre-training or adaptation of a method with both, until it or its budget of steps ends."""
+    task = Task(
+        setting=setting(classes),
+        support=() if verb == "pretrain" else tuple(volumes),
+        unlabelled=tuple(blind(given) for given in volumes),
+        scratch=Path("nothing is written"),
+        pretrained=pretrained,
+    )
+    clock = BudgetClock(seconds_limit=None, steps_limit=steps)
+    for progress in getattr(method, verb)(task, clock):
         clock.count(progress)
         yield progress
         if clock.spent:
