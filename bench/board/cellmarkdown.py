@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from bench.board.cells import Cell, CostCell
 from bench.board.describe import (
@@ -32,8 +33,8 @@ def table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in (header, rule, *lines))
 
 
-def block_tables(board: Table, score: str) -> str:
-    """The ranked methods, then each block that is not ranked with them, apart."""
+def block_tables(board: Table, score: str, links: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The ranked methods, then each block that is not ranked with them, apart. `links`: of rows."""
     parts = [f"### {TITLES[score]}\n"]
     for name in BLOCKS:
         rows = board.block(name)
@@ -43,7 +44,7 @@ def block_tables(board: Table, score: str) -> str:
         header = ["method", *(f"{markdown(column.label)}" for column in board.columns)]
         lines = [
             [
-                markdown(row.label),
+                _linked(row, links),
                 *(
                     _cell(row.cells[column], score, bold=(row.label, column.label) in bold)
                     for column in board.columns
@@ -54,6 +55,11 @@ def block_tables(board: Table, score: str) -> str:
         title = BLOCK_TITLES[name]
         parts.append((f"{title}\n\n" if title else "") + table(header, lines))
     return "\n".join(parts)
+
+
+def _linked(row: Row, links: Mapping[str, str]) -> str:
+    text = markdown(row.label)
+    return f"[{text}]({links[row.label]})" if row.label in links else text
 
 
 def _cell(cell: Cell, score: str, *, bold: bool) -> str:

@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from bench.board.cellmarkdown import block_tables, cost_tables, empty_table, failed_table
 from bench.board.cellmarkdown import table as markdown_table
 from bench.board.describe import budget_text, machine_text, sample_text, weights_text
+from bench.board.headlinemarkdown import headline_table
 from bench.board.interval import FEW_PATIENTS
+from bench.board.recordpage import anchor
+from bench.board.statistics import TableStatistics
 from bench.board.tables import Table, every_unit
 from bench.board.text import markdown, plural
 
@@ -20,6 +23,8 @@ the same patients, the same labelled volumes (draws) and the same budget for eve
 Generated from records of runs, and nothing else, by `python -m bench board` (`results=DIR` for
 another folder of records). Do not edit it by hand.
 """
+
+REPRODUCE = "how to reproduce it"
 
 EMPTY = """\
 There are no records yet. This makes some, and then this page again:
@@ -35,6 +40,7 @@ How to read it:
 - In brackets: a 95 % interval over patients and draws; over patients only where there is one draw.
 - **Bold**: the best mean of a column, and every row whose interval reaches it. This is no test.
 - "— (1 of 3 missing)": a mean stands only over all the draws that any row of the table has done.
+- A row's name leads to its records and to the commands that make them again.
 - Rows are in the order of the last column. Controls, oracle-prompted methods and checkpoints that
   may have seen the test patients stand apart.
 - A class that is empty in reference and prediction is left out of a mean, and counted.
@@ -44,8 +50,14 @@ How to read it:
 """
 
 
-def leaderboard(tables: Sequence[Table], figures: Mapping[str, Mapping[str, str]]) -> str:
-    """`figures`: table id -> title -> path of the figure as seen from the page."""
+def leaderboard(
+    statistics: Sequence[TableStatistics],
+    figures: Mapping[str, Mapping[str, str]],
+    pages: Mapping[str, str],
+) -> str:
+    """`figures`: table id -> title -> path of the figure as seen from the page; `pages`: table id
+    -> path of the page of its records."""
+    tables = [found.table for found in statistics]
     if not tables:
         return f"{INTRODUCTION}\n{EMPTY}"
     units = every_unit(tables)
@@ -58,20 +70,21 @@ def leaderboard(tables: Sequence[Table], figures: Mapping[str, Mapping[str, str]
         f"Protocol {noun} {named}{apart}. {plural(len(units), 'record')}: "
         f"{len(units) - failed} done, {failed} failed or incomplete.\n"
     )
-    headings = [_heading(table) for table in tables]
+    headings = [heading(table) for table in tables]
     contents = "\n".join(
-        f"{number}. [{heading}](#t-{table.key.id})"
-        for number, (heading, table) in enumerate(zip(headings, tables, strict=True), 1)
+        f"{number}. [{title}](#t-{table.key.id})"
+        for number, (title, table) in enumerate(zip(headings, tables, strict=True), 1)
     )
     sections = [
-        _section(number, heading, table, figures.get(table.key.id, {}))
-        for number, (heading, table) in enumerate(zip(headings, tables, strict=True), 1)
+        _section(number, title, table, figures.get(table.key.id, {}), pages[table.key.id])
+        for number, (title, table) in enumerate(zip(headings, tables, strict=True), 1)
     ]
-    parts = [INTRODUCTION, counts, READING, f"{contents}\n", *sections, _failed(tables)]
+    first = headline_table(statistics)
+    parts = [INTRODUCTION, first, counts, READING, f"{contents}\n", *sections, _failed(tables)]
     return "\n".join([*parts, _methods(tables)]).rstrip("\n") + "\n"
 
 
-def _heading(table: Table) -> str:
+def heading(table: Table) -> str:
     key = table.key
     parts = [
         key.dataset,
@@ -82,12 +95,14 @@ def _heading(table: Table) -> str:
     return " · ".join(markdown(part) for part in parts)
 
 
-def _section(number: int, heading: str, table: Table, figures: Mapping[str, str]) -> str:
+def _section(number: int, title: str, table: Table, figures: Mapping[str, str], page: str) -> str:
     facts = "\n".join(f"- {fact}" for fact in _facts(table))
-    images = "\n\n".join(f"![{title}]({path})" for title, path in figures.items())
+    images = "\n\n".join(f"![{name}]({path})" for name, path in figures.items())
+    links = {row.label: f"{page}#{anchor(row)}" for row in table.rows}
     parts = [
-        f'<a id="t-{table.key.id}"></a>\n\n## {number}. {heading}\n\n{facts}\n',
-        block_tables(table, "dice"),
+        f'<a id="t-{table.key.id}"></a>\n\n## {number}. {title}\n\n{facts}\n',
+        block_tables(table, "dice", links),
+        f"Commands and records of every cell: [{REPRODUCE}]({page})\n",
         f"{images}\n" if images else "",
         block_tables(table, "iou"),
         block_tables(table, "epochs"),

@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.board.csvs import csv_files
+from bench.board.leaderboard import heading
 from bench.board.leaderboard import leaderboard as page
 from bench.board.reading import read_units
+from bench.board.recordpage import page_name, record_page
 from bench.board.statistics import statistics_of
 from bench.board.tables import Table, every_unit, tables_of
+
+FULL = 6
+"""Tables with all figures: a figure costs as much as the records of a hundred units."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,8 @@ class BoardSummary:
 def build(results: Path, *, leaderboard: Path | None) -> BoardSummary:
     """Records -> `results/tables`, `results/figures` and the page, where one is asked for.
 
-    The two folders belong to the board: CSV and SVG files that the records do not give are removed.
+    The two folders belong to the board: CSV, Markdown and SVG files that the records do not give
+    are removed.
     """
     tables = tables_of(read_units(results))
     wanted = _render(tables, results, leaderboard)
@@ -70,36 +76,52 @@ def check(results: Path, leaderboard: Path | None) -> list[str]:
 
 
 def _render(tables: list[Table], results: Path, leaderboard: Path | None) -> dict[Path, bytes]:
+    statistics = [statistics_of(table) for table in tables]
     wanted = {
         results / "tables" / name: text.encode("utf-8", "backslashreplace")
-        for name, text in csv_files([statistics_of(table) for table in tables]).items()
+        for name, text in csv_files(statistics).items()
     }
     figures: dict[str, dict[str, tuple[str, str]]] = {}
     if any(table.machines for table in tables):
         # Late: without figures nobody waits for matplotlib.
         from bench.board.figures import figure_files
 
-        figures = figure_files(tables)
+        figures = figure_files(statistics, FULL)
     for drawn in figures.values():
         for name, svg in drawn.values():
             wanted[results / "figures" / name] = svg.encode("utf-8", "backslashreplace")
+    pages = {}
+    for table in tables:
+        path = results / "tables" / page_name(table)
+        pages[table.key.id] = path
+        wanted[path] = record_page(table, heading(table)).encode("utf-8", "backslashreplace")
     if leaderboard is not None:
         links = {
-            table: {title: _link(results, leaderboard, name) for title, (name, _) in drawn.items()}
+            table: {
+                title: _link(results / "figures" / name, leaderboard)
+                for title, (name, _) in drawn.items()
+            }
             for table, drawn in figures.items()
         }
-        wanted[leaderboard] = page(tables, links).encode("utf-8", "backslashreplace")
+        of_records = {table: _link(path, leaderboard) for table, path in pages.items()}
+        wanted[leaderboard] = page(statistics, links, of_records).encode(
+            "utf-8", "backslashreplace"
+        )
     return wanted
 
 
-def _link(results: Path, leaderboard: Path, name: str) -> str:
-    """The figure as seen from the page; spaces would end a Markdown link."""
-    path = os.path.relpath(results / "figures" / name, leaderboard.parent)
+def _link(file: Path, leaderboard: Path) -> str:
+    """The file as seen from the page; spaces would end a Markdown link."""
+    path = os.path.relpath(file, leaderboard.parent)
     return Path(path).as_posix().replace(" ", "%20").replace("(", "%28").replace(")", "%29")
 
 
 def _stale(results: Path, wanted: dict[Path, bytes]) -> list[Path]:
-    owned = [*(results / "tables").glob("*.csv"), *(results / "figures").glob("*.svg")]
+    owned = [
+        *(results / "tables").glob("*.csv"),
+        *(results / "tables").glob("*.md"),
+        *(results / "figures").glob("*.svg"),
+    ]
     return sorted(path for path in owned if path not in wanted)
 
 

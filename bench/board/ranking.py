@@ -25,13 +25,15 @@ SAME = 9
 class RankRange:
     """Rank 1 is best, ties share the better one; low to high hold 95 % of the ranks drawn again.
 
-    best  share of the times that it was first
+    best    share of the times that it was first
+    shares  share of the times that it had rank 1, 2, ...
     """
 
     rank: int
     low: int
     high: int
     best: float
+    shares: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +58,11 @@ def rank_rows(rows: Sequence[Scores], identity: str) -> Ranking | None:
     ranks = _ranks(np.round(drawn, SAME))
     low, high = np.quantile(ranks, [TAIL, 1 - TAIL], axis=0, method="inverted_cdf").astype(int)
     places = _ranks(observed[None])[0]
-    best = (ranks == 1).mean(axis=0)
-    ranges = [
-        RankRange(int(place), int(a), int(b), float(share))
-        for place, a, b, share in zip(places, low, high, best, strict=True)
-    ]
+    ranges = []
+    for row, (place, a, b) in enumerate(zip(places, low, high, strict=True)):
+        counts = np.bincount(ranks[:, row], minlength=len(rows) + 1)[1:]
+        shares = tuple((counts / len(ranks)).tolist())
+        ranges.append(RankRange(int(place), int(a), int(b), shares[0], shares))
     return Ranking(tuple(ranges), mean_tau(observed, np.round(drawn, SAME)))
 
 

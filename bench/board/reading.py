@@ -12,12 +12,13 @@ from typing import TypeVar, cast
 import numpy as np
 
 from bench.board.csvtext import lines, number
+from bench.board.recipe import words_of
 from bench.board.text import plain, value_text
 from bench.board.times import events_of
 from bench.board.units import Cost, TableKey, Unit, Variant
 from bench.errors import RequestError
 from bench.record.schema import NO_BACKBONE, CaseResult, ClassScore, Record, Request
-from bench.record.store import read_record, record_files
+from bench.record.store import read_record, record_files, record_path
 
 LONG_HEADER = (
     *("dataset", "fingerprint", "split", "backbone", "budget", "val", "protocol"),
@@ -72,12 +73,15 @@ def unit_of(record: Record, known: dict[object, object]) -> Unit:
         converged=_epochs(record, "converged"),
         censored=_epochs(record, "censored_at"),
         events=events_of(record),
+        curve=_curve(record),
         patients=_shared(patients, known),
         dice=dice,
         iou=iou,
         empties=_empties(record.cases),
         false_volume=_false_volume(record.cases, in_millilitres=measured),
         volume_unit="ml" if measured else "voxels",
+        file=record_path(Path(), record.request, record.key).as_posix(),
+        words=_shared(words_of(record), known),
         long=_long(record, table, variant),
     )
 
@@ -155,6 +159,11 @@ def _cost(record: Record) -> Cost:
         trainable_parameters=used.trainable_parameters if used else None,
         total_parameters=used.total_parameters if used else None,
     )
+
+
+def _curve(record: Record) -> np.ndarray:
+    points = [(p.steps, p.seconds, np.nan if p.dice is None else p.dice) for p in record.curve]
+    return np.array(points, np.float32).reshape(len(points), 3)
 
 
 def _epochs(record: Record, name: str) -> float | None:

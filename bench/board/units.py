@@ -99,7 +99,10 @@ class Unit:
     cases      test cases that were predicted
     converged  epochs; `censored` the epochs that were not enough; both None without a curve
     events     the same and the Dice levels, by every clock; empty without a curve
+    curve      (probes, 3): steps, seconds, Dice of the probe cases (NaN: nothing to score)
     empties    cases by ("both" | "missed" | "false_positive", class)
+    file       its record, below the results folder, as the suite names it
+    words      of the command that makes it again, without shots, draw and seed
     long       its lines of `long.csv`, made while the record is at hand
     """
 
@@ -119,12 +122,15 @@ class Unit:
     converged: float | None
     censored: float | None
     events: tuple[Event, ...]
+    curve: np.ndarray
     patients: tuple[str, ...]
     dice: np.ndarray
     iou: np.ndarray
     empties: Counter[tuple[str, str]]
     false_volume: float
     volume_unit: str
+    file: str
+    words: tuple[str, ...]
     long: str
 
     @property

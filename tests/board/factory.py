@@ -124,6 +124,8 @@ def record(
     slices_per_second: float | None = 25.0,
     parameters: int | None = 2_060_000,
     predictions: str | None = None,
+    curve: Sequence[Mapping[str, Any]] = (),
+    host_bytes: int = 512 * 2**20,
     key: str | None = None,
 ) -> Record:
     """A done record with these scores, or a failed one where there is a `reason`."""
@@ -178,6 +180,7 @@ def record(
             if pretraining_seconds is None
             else {"key": "b" * 16, "reused": True, "pool": 12, "seconds": pretraining_seconds},
             "adaptation": {"epochs": 20, "steps": 200, "samples": 1600, "seconds": seconds},
+            "curve": list(curve),
             "convergence": convergence(converged, censored),
             "throughput": None
             if failed
@@ -191,7 +194,7 @@ def record(
             "resources": None
             if failed
             else {
-                "peak_host_bytes": 512 * 2**20,
+                "peak_host_bytes": host_bytes,
                 "peak_device_bytes": None,
                 "trainable_parameters": parameters,
                 "total_parameters": parameters,

@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from bench.board.figures import figure_files, seconds_figure, shots_figure, unit_dice
+from bench.board.figures import figure_files
+from bench.board.plots.pareto import pareto_figure
+from bench.board.plots.shots import shots_figure, unit_dice
+from bench.board.plots.style import looks, quiet_style
 from bench.board.reading import read_units
-from bench.board.style import looks, quiet_style
+from bench.board.statistics import statistics_of
 from bench.board.tables import Table, tables_of
 from bench.record.schema import Record
 from tests.board.factory import machine, record, save
@@ -23,8 +26,12 @@ def tables(results: Path, *records: Record) -> list[Table]:
     return tables_of(read_units(results))
 
 
+def files_of(found: list[Table], full: int | None = None) -> dict[str, dict[str, tuple[str, str]]]:
+    return figure_files([statistics_of(table) for table in found], full)
+
+
 def means(axes: Axes) -> dict[str, list[tuple[float, float]]]:
-    """Marker -> finite points of the lines through means."""
+    """Marker -> finite points of the lines through means; "None" is the front."""
     return {
         str(line.get_marker()): [
             (float(x), float(y))
@@ -55,7 +62,7 @@ def test_shots_figure_shows_means_intervals_and_draws(tmp_path: Path) -> None:
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1", "5"]
 
 
-def test_seconds_figure_has_a_line_of_panels_for_each_machine(tmp_path: Path) -> None:
+def test_pareto_figure_has_a_line_of_panels_for_each_machine(tmp_path: Path) -> None:
     [table] = tables(
         tmp_path,
         record([[0.5], [0.6]], seconds=100, pretraining_seconds=20),
@@ -64,11 +71,13 @@ def test_seconds_figure_has_a_line_of_panels_for_each_machine(tmp_path: Path) ->
         record([[0.8], [0.8]], method="beta", seconds=90, draw="1"),
     )
     with quiet_style():
-        slow, fast = seconds_figure(table, looks([table])).axes
-    assert means(slow)["o"] == [pytest.approx((125.0, 55.0))]
+        slow, memory, fast, unknown = pareto_figure(table, looks([table])).axes
+    assert means(slow)["o"] == [pytest.approx((126.0, 55.0))]  # and a second for two predictions
+    assert means(memory)["o"] == [pytest.approx((512.0, 55.0))]
+    assert not unknown.lines  # nobody measured that accelerator's memory
     # beta ran on both machines: its draws are shown, its mean belongs to neither
     assert means(slow)["s"] == means(fast)["s"] == []
-    assert [tuple(p) for p in fast.collections[0].get_offsets()] == [pytest.approx((5.0, 80.0))]
+    assert [tuple(p) for p in fast.collections[0].get_offsets()] == [pytest.approx((6.0, 80.0))]
     assert "aaaa1111" in slow.get_ylabel()
     assert "bbbb2222" in fast.get_ylabel()
 
@@ -84,8 +93,8 @@ def test_seconds_are_logarithmic_only_where_methods_differ_widely(tmp_path: Path
         for name, other in (("close", 90), ("wide", 4000))
     )
     with quiet_style():
-        assert seconds_figure(close, looks([close])).axes[0].get_xscale() == "linear"
-        assert seconds_figure(wide, looks([wide])).axes[0].get_xscale() == "symlog"
+        assert pareto_figure(close, looks([close])).axes[0].get_xscale() == "linear"
+        assert pareto_figure(wide, looks([wide])).axes[0].get_xscale() == "symlog"
 
 
 @pytest.mark.parametrize("seconds", [100.0, 4000.0])
@@ -101,7 +110,7 @@ def test_nothing_lies_beyond_an_axis(tmp_path: Path, seconds: float) -> None:
     )
     with quiet_style():
         style = looks([table])
-        for figure in (shots_figure(table, style), seconds_figure(table, style)):
+        for figure in (shots_figure(table, style), pareto_figure(table, style)):
             for axes in figure.axes:
                 left, right = axes.get_xlim()
                 low, high = axes.get_ylim()
@@ -121,20 +130,25 @@ def test_a_unit_by_itself(tmp_path: Path) -> None:
 def test_nothing_scored_still_draws(tmp_path: Path) -> None:
     found = tables(tmp_path, record([["both"]]))
     assert np.isnan(unit_dice(found[0].units[0]))
-    assert len(figure_files(found)[found[0].key.id]) == 2
+    assert [name.split("-")[-1] for name, _ in files_of(found)[found[0].key.id].values()] == [
+        *("shots.svg", "pareto.svg")
+    ]
 
 
 def test_tables_without_a_done_unit_have_no_figure(tmp_path: Path) -> None:
-    assert figure_files(tables(tmp_path, record(reason="crash"))) == {}
+    assert files_of(tables(tmp_path, record(reason="crash"))) == {}
 
 
 @pytest.mark.parametrize(
     "name", ["_hidden", "$x^2$", "a$b", "<script>&amp;", "x" * 300, "naïve\nsecond line"]
 )
 def test_any_name_gives_a_well_formed_file(tmp_path: Path, name: str) -> None:
-    made = [record(method="m", overrides={"note": name}), record(method="m")]
+    scores = [[0.5], [0.7], [0.6]]
+    made = [record(scores, method="m", overrides={"note": name}), record(scores, method="m")]
     found = tables(tmp_path, *made)
-    for _, svg in figure_files(found)[found[0].key.id].values():
+    drawn = files_of(found)[found[0].key.id]
+    assert {name.split("-")[-1] for name, _ in drawn.values()} >= {"ranks.svg", "pairs.svg"}
+    for _, svg in drawn.values():
         ElementTree.fromstring(svg)
         assert "<script" not in svg
         assert "Date" not in svg
@@ -172,7 +186,8 @@ def test_controls_are_grey_and_hollow(tmp_path: Path) -> None:
 
 def test_file_names_are_harmless(tmp_path: Path) -> None:
     found = tables(tmp_path, record(copy_name="../../La 2018, h5/crop", budget="a b"))
-    names = [name for name, _ in figure_files(found)[found[0].key.id].values()]
+    names = [name for name, _ in files_of(found)[found[0].key.id].values()]
     assert names == [
-        f"la-2018-h5-crop-a-b-{found[0].key.id}-{kind}.svg" for kind in ("shots", "seconds")
+        f"la-2018-h5-crop-a-b-{found[0].key.id}-{kind}.svg"
+        for kind in ("shots", "pareto", "classes")
     ]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
 
 from bench.board import build
 from bench.record.schema import Record
@@ -16,14 +20,15 @@ def page(results: Path, *records: Record) -> str:
 
 
 def table_after(text: str, title: str) -> list[list[str]]:
-    """The cells of the first Markdown table after a line, without header and rule."""
+    """The cells of the first Markdown table after a line, without header, rule and row's link."""
     lines = text.split(f"{title}\n", 1)[1].split("\n")
     start = next(number for number, line in enumerate(lines) if line.startswith("| "))
     rows = []
     for line in lines[start + 2 :]:
         if not line.startswith("|"):
             break
-        rows.append([cell.strip() for cell in line.strip("|").replace("\\|", "¦").split("|")])
+        cells = [cell.strip() for cell in line.strip("|").replace("\\|", "¦").split("|")]
+        rows.append([re.sub(r"^\[(.*)\]\(\S+#r-\w+\)$", r"\1", cells[0]), *cells[1:]])
     return rows
 
 
@@ -173,7 +178,9 @@ def test_foreign_text_cannot_break_out(tmp_path: Path) -> None:
     [row] = table_after(text, "### Dice")[:1]
     assert len(row) == 2
     assert "x¦y&lt;script&gt;" in row[0]
-    # the contents' link ends where it should
+    # links end where they should
+    [first] = [line for line in text.split("\n") if line.startswith("| [x")]
+    assert first.split("](#t-")[0].count("](") == first.split("](#t-")[0].count("\\](")
     [entry] = [line for line in text.split("\n") if line.startswith("1. [")]
     assert entry.count("](") == entry.count("\\](") + 1
 
@@ -184,5 +191,76 @@ def test_figures_are_linked_from_where_the_page_is(tmp_path: Path) -> None:
     build(results, leaderboard=tmp_path / "leaderboard.md")
     text = (tmp_path / "leaderboard.md").read_text()
     links = [part.split(")")[0] for part in text.split("![")[1:] for part in [part.split("](")[1]]]
-    assert len(links) == 2
+    assert len(links) == 3
     assert all((tmp_path / link.replace("%20", " ")).is_file() for link in links)
+
+
+def opening(text: str) -> list[list[str]]:
+    """The first table of the page."""
+    return table_after("# Leaderboard\n" + text.split("# Leaderboard\n")[1], "# Leaderboard")
+
+
+def test_the_first_table_by_hand(tmp_path: Path) -> None:
+    """best and near differ by chance alone; far is far; the control is beaten."""
+    random = np.random.default_rng(1)
+    luck = random.normal(0, 0.05, 20)
+
+    def scores(base: float, noise: float = 0.01) -> list[list[float]]:
+        return [
+            [round(base + a + b, 3)] for a, b in zip(luck, random.normal(0, noise, 20), strict=True)
+        ]
+
+    made = [
+        record(s, method=name, block=block, draw=str(d), seconds=seconds)
+        for name, block, base, seconds in (
+            *(("best", "method", 0.802, 90.0), ("near", "method", 0.8, 30.0)),
+            *(("far", "method", 0.5, 10.0), ("control_x", "control", 0.2, 0.0)),
+        )
+        for d in range(3)
+        for s in [scores(base)]
+    ]
+    [line] = opening(page(tmp_path, *made))
+    key = made[0]
+    assert line[0].startswith("[toy · nano · cpu-2min](#t-")
+    assert line[1:3] == ["1", "**best**, near"]
+    assert line[3].startswith("80.")
+    assert line[4:] == ["100; near: 40", "512 MiB", "yes", "20"]  # 20 cases of half a second
+    assert key.request.method == "best"
+
+
+def test_the_first_table_says_what_beats_no_control(tmp_path: Path) -> None:
+    one, two = opening(
+        page(
+            tmp_path,
+            record([[0.5], [0.6]]),
+            record([[0.5], [0.6]], method="control_x", block="control"),
+            record(shots="5", reason="crash"),
+            record(method="control_x", block="control", shots="5"),
+        )
+    )
+    assert one[2] == "**alpha** (the only complete row)"
+    assert one[6] == "no: control\\_x" or one[6] == "no: control_x"
+    assert two[2] == "— (no complete row)"
+
+
+def test_many_lines_give_way_to_those_of_the_largest_tables(tmp_path: Path) -> None:
+    made = [record(dataset=f"set{n}", shots=str(s)) for n in range(12) for s in range(1, 5)]
+    large = [record(dataset="set3", shots=str(s), draw="1") for s in range(1, 5)]
+    text = page(tmp_path, *made, *large)
+    assert "The 40 lines of the largest tables; of 48." in text
+    lines = opening(text)
+    assert len(lines) == 40
+    assert "set3" in {line[0][1:].split(" ")[0] for line in lines}
+
+
+def test_a_row_leads_to_its_records(tmp_path: Path) -> None:
+    made = record(overrides={"note": "a (b) [c]"}, dataset="toy set")
+    failed = record(overrides={"note": "a (b) [c]"}, dataset="toy set", draw="1", reason="no|pe")
+    text = page(tmp_path, made, failed)
+    [target, anchor] = re.findall(r"\]\((tables/\S+\.md)#(r-\w+)\)", text)[0]
+    records = (tmp_path / target).read_text()
+    assert f'<a id="{anchor}"></a>' in records
+    for one, words in ((made, "draw 0, seed 0, machine"), (failed, "failed: no\\|pe")):
+        [link] = re.findall(rf"- \[{one.key}\]\((\S+)\): (.*)", records)
+        assert words in link[1]
+        assert (tmp_path / "tables" / unquote(link[0])).resolve().is_file()

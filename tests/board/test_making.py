@@ -76,7 +76,7 @@ def test_summary_and_files(tmp_path: Path) -> None:
         *("epochs_to_converge.csv", "throughput.csv", "pairwise.csv", "ranks.csv"),
         *("equivalence.csv", "times.csv", "ledger.csv"),
     }
-    assert sorted(p.suffix for p in summary.files) == [".csv"] * 13 + [".md"] + [".svg"] * 2
+    assert sorted(p.suffix for p in summary.files) == [".csv"] * 13 + [".md"] * 2 + [".svg"] * 6
     assert set(summary.files) == set(summary.changed)
     again = build(tmp_path, leaderboard=tmp_path / "leaderboard.md")
     assert (again.changed, again.removed) == ((), ())
@@ -85,7 +85,7 @@ def test_summary_and_files(tmp_path: Path) -> None:
 def test_without_a_page(tmp_path: Path) -> None:
     fill(tmp_path)
     summary = build(tmp_path, leaderboard=None)
-    assert not [path for path in summary.files if path.suffix == ".md"]
+    assert not [path for path in summary.files if path.name == "leaderboard.md"]
 
 
 def test_the_same_bytes_from_another_process_order_and_settings(tmp_path: Path) -> None:

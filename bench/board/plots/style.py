@@ -3,7 +3,7 @@ so that a grey print can be read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ import matplotlib
 import seaborn
 
 from bench.board.order import BLOCKS
-from bench.board.tables import Table
+from bench.board.tables import Row, Table
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "d")
 LINES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)))
@@ -64,15 +64,24 @@ def looks(tables: Sequence[Table]) -> dict[tuple[str, str], Look]:
     readable = [palette[place] for place in READABLE]
     colours = {"method": readable, "seen": DARKS, "control": GREYS, "oracle": DARKS}
     found: dict[tuple[str, str], Look] = {}
-    for block in BLOCKS:
+    for offset, block in enumerate(BLOCKS):
         labels = sorted({row.label for table in tables for row in table.block(block)})
         for place, label in enumerate(labels):
             cycle = place // len(READABLE)  # a colour comes again with another marker
             found[block, label] = Look(
                 colour=colours[block][place % len(colours[block])],
-                marker=MARKERS[(place + 3 * cycle) % len(MARKERS)],
-                line=(0, (1, 3)) if block == "control" else LINES[(place + 2 * cycle) % len(LINES)],
+                marker=MARKERS[(place + 3 * cycle + 3 * offset) % len(MARKERS)],
+                line=(0, (1, 3))
+                if block == "control"
+                else LINES[(place + 2 * cycle + offset) % len(LINES)],
                 filled=block == "method",
                 width=1.0 if block == "control" else 1.4,
             )
     return found
+
+
+Looks = Mapping[tuple[str, str], Look]
+
+
+def look_of(style: Looks, row: Row) -> Look:
+    return style[row.variant.block, row.label]

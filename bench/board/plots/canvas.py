@@ -1,8 +1,7 @@
-"""A figure with room for its heading and its legend, and marks on it.
+"""Dice upward against something, and a legend of rows beside it.
 
-The places are computed in inches: matplotlib's layout engines draw everything twice more, and with
-hundreds of units that was most of a board's time. Few artists for the same reason: one line for
-the means of a row, one collection for all single draws of a panel and one for all intervals.
+Few artists, for speed: one line for the means of a row, one collection for all single draws of a
+panel and one for all intervals.
 """
 
 from __future__ import annotations
@@ -12,17 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bench.board.interval import Interval
-from bench.board.style import Look
+from bench.board.plots.sheet import Room, Share, letters_wide, sheet
+from bench.board.plots.style import Look
+from bench.board.plots.words import row_text
 from bench.board.tables import Row
-from bench.board.text import shorten_middle
 
-LEGEND_WIDTH = 36
-LEFT, BOTTOM, GAP, LINE_HEIGHT, LEGEND_LINE, LETTER = 0.7, 0.6, 0.35, 0.19, 0.18, 0.068
-"""Inches: margins, gap between panels, a heading line, a legend entry, a letter of the legend."""
+LEGEND_LINE = 0.18
+"""Inches of a legend entry."""
 
 
 @dataclass(frozen=True)
@@ -44,36 +42,18 @@ class Canvas:
         panel_size: tuple[float, float],
         heading: Sequence[str],
         rows: Sequence[Row],
+        sharex: Share = "row",
     ) -> None:
-        down, across = panels
-        self.labels = [_legend_text(row) for row in rows]
-        right = 0.65 + LETTER * max(map(len, self.labels), default=0)
-        top = 0.35 + LINE_HEIGHT * len(heading)
-        width = LEFT + across * panel_size[0] + (across - 1) * 0.15 + right
-        height = top + down * panel_size[1] + (down - 1) * 2 * GAP + BOTTOM
-        height = max(height, 0.3 + LEGEND_LINE * len(self.labels))
-        self.figure = Figure(figsize=(width, height))
-        self.panels = self.figure.subplots(
-            down,
-            across,
-            squeeze=False,
-            sharex="row",
-            sharey="row",
-            gridspec_kw={
-                "left": LEFT / width,
-                "right": 1 - right / width,
-                "top": 1 - top / height,
-                "bottom": BOTTOM / height,
-                "wspace": 0.15 / panel_size[0],
-                "hspace": 2 * GAP / panel_size[1],
-            },
+        self.labels = [row_text(row) for row in rows]
+        made = sheet(
+            panels=panels,
+            panel_size=panel_size,
+            heading=heading,
+            room=Room(right=0.65 + letters_wide(self.labels)),
+            at_least=0.3 + LEGEND_LINE * len(self.labels),
+            sharex=sharex,
         )
-        self._legend_place = (1 - (right - 0.1) / width, 1 - 0.05 / height)
-        self.figure.text(
-            *(0.1 / width, 1 - 0.1 / height, "\n".join(heading)),
-            fontsize=10,
-            verticalalignment="top",
-        )
+        self.figure, self.panels, self._legend_place = made.figure, made.panels, made.beside
 
     def draw(self, axes: Axes, marks: Sequence[Mark]) -> None:
         lines: list[tuple[float, float, float]] = []
@@ -116,13 +96,6 @@ class Canvas:
             bbox_to_anchor=self._legend_place,
             borderaxespad=0,
         )
-
-
-def _legend_text(row: Row) -> str:
-    """A label that begins with an underscore would be left out by matplotlib."""
-    text = shorten_middle(row.label, LEGEND_WIDTH)
-    text = f" {text}" if text.startswith("_") else text
-    return text if row.variant.block == "method" else f"{text} ({row.variant.block})"
 
 
 def _handle(look: Look) -> Line2D:

@@ -1,0 +1,102 @@
+"""What a person reads in ten seconds: the best tied group of each column, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from bench.board.cells import Cell
+from bench.board.ledger import target_seconds
+from bench.board.statistics import TableStatistics
+from bench.board.tables import Column, Row, Table
+
+
+@dataclass(frozen=True, eq=False)
+class Headline:
+    """One column of one table.
+
+    group    the ranked rows that were not told apart from the best, the best first; empty where no
+             ranked row is complete
+    ranked   how many complete ranked rows there are
+    unbeaten controls that the best row could not be shown to be better than; None where no control
+             is complete
+    """
+
+    table: Table
+    column: Column
+    group: tuple[Row, ...]
+    ranked: int
+    unbeaten: tuple[Row, ...] | None
+
+    @property
+    def best(self) -> Cell | None:
+        return self.group[0].cells[self.column] if self.group else None
+
+    @property
+    def cheapest(self) -> tuple[Row, float] | None:
+        """Of the group, by device seconds of one target task; None across machines."""
+        costs = [(row, seconds_of(row.cells[self.column])) for row in self.group]
+        known = [(row, seconds) for row, seconds in costs if seconds is not None]
+        if len(known) < len(costs) or not known:
+            return None
+        return min(known, key=lambda pair: pair[1])
+
+
+def headlines(statistics: Sequence[TableStatistics]) -> list[Headline]:
+    return [
+        _headline(found, column)
+        for found in statistics
+        for column in found.table.columns
+        if found.table.rows
+    ]
+
+
+def _headline(found: TableStatistics, column: Column) -> Headline:
+    table = found.table
+    rows = {row.label: row for row in table.block("method")}
+    standings = found.columns[column].standings  # from best to worst
+    group = tuple(rows[label] for label, place in standings.items() if "a" in _names(place.letters))
+    controls = [row for row in table.block("control") if row.cells[column].dice is not None]
+    unbeaten: tuple[Row, ...] | None = None
+    if group and controls:
+        beaten = {
+            pair.second.label
+            for pair in found.pairs
+            if pair.column == column
+            and pair.first is group[0]
+            and pair.second.variant.block == "control"
+            and pair.differ
+            and pair.comparison.effect > 0
+        }
+        unbeaten = tuple(row for row in controls if row.label not in beaten)
+    return Headline(table, column, group, len(standings), unbeaten)
+
+
+def _names(letters: str) -> list[str]:
+    """ "abc1" -> a, b, c1."""
+    names: list[str] = []
+    for char in letters:
+        if char.isdigit():
+            names[-1] += char
+        else:
+            names.append(char)
+    return names
+
+
+def seconds_of(cell: Cell) -> float | None:
+    """Device seconds of one target task, pre-training and prediction included; None where the
+    units are of several machines."""
+    if len(cell.costs) != 1:
+        return None
+    return median(target_seconds(unit, 1) for unit in cell.costs[0].units)
+
+
+def memory_of(cell: Cell) -> float | None:
+    """Peak bytes, of the accelerator where there is one."""
+    if len(cell.costs) != 1:
+        return None
+    medians = cell.costs[0].medians
+    if cell.costs[0].machine.device != "cpu":
+        return medians["peak_device_bytes"]
+    return medians["peak_host_bytes"]

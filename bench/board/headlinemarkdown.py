@@ -1,0 +1,98 @@
+"""The page's first table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.board.cellmarkdown import table as markdown_table
+from bench.board.describe import interval_text, weights_text
+from bench.board.headline import Headline, headlines, memory_of, seconds_of
+from bench.board.statistics import TableStatistics
+from bench.board.text import bytes_text, markdown
+
+NAMES = 5
+"""Rows of a tied group that are named; the rest is counted."""
+LINES = 40
+"""Beyond so many lines nobody reads them in ten seconds."""
+
+READING = """\
+**Best** is first; the rows after it were not told apart from it (Wilcoxon's test and one that knows
+of draws, both with Holm's correction). Dice is the best one's, in percent, with a 95 % interval.
+Seconds are device seconds of one task, pre-training and prediction included, and memory its peak,
+both of the best; the cheapest of the group follows where it is another one. "no" under controls:
+the best could not be shown to beat what has learnt nothing.
+"""
+
+
+def headline_table(statistics: Sequence[TableStatistics]) -> str:
+    """The largest tables first where there are too many lines."""
+    found = headlines(statistics)
+    note = ""
+    if len(found) > LINES:
+        found, all_of_them = _largest(found), len(found)
+        note = f"The {len(found)} lines of the largest tables; of {all_of_them}.\n\n"
+    header = [
+        *("dataset · backbone · budget", "shots", "best, and not told apart from it", "Dice"),
+        *("seconds", "memory", "beats the controls", "test patients"),
+    ]
+    return note + markdown_table(header, [_line(one) for one in found]) + "\n" + READING
+
+
+def _largest(found: Sequence[Headline]) -> list[Headline]:
+    order = sorted(
+        {one.table.key.id: one.table for one in found}.values(),
+        key=lambda table: (-len(table.units), table.key.id),
+    )
+    kept: set[str] = set()
+    lines = 0
+    for table in order:
+        lines += len(table.columns)
+        if lines <= LINES or not kept:
+            kept.add(table.key.id)
+    return [one for one in found if one.table.key.id in kept]
+
+
+def _line(one: Headline) -> list[str]:
+    key = one.table.key
+    parts = [key.dataset, weights_text(key), key.budget.name]
+    if key.val != "none":
+        parts.append(f"val={key.val}")
+    place = f"[{' · '.join(markdown(part) for part in parts)}](#t-{key.id})"
+    shots = markdown(one.column.label)
+    best = one.best
+    if best is None or best.dice is None:
+        return [place, shots, "— (no complete row)", "—", "—", "—", "—", "—"]
+    return [
+        *(place, shots, group_text(one), markdown(interval_text(best.dice))),
+        *(seconds_words(one), bytes_text(memory_of(best))),
+        *(controls_text(one), str(best.dice.patients)),
+    ]
+
+
+def group_text(one: Headline) -> str:
+    names = [markdown(row.label) for row in one.group]
+    text = ", ".join([f"**{names[0]}**", *names[1:NAMES]])
+    if len(names) > NAMES:
+        text += f" and {len(names) - NAMES} more"
+    return text if one.ranked > 1 else f"{text} (the only complete row)"
+
+
+def seconds_words(one: Headline) -> str:
+    assert one.best is not None
+    seconds = seconds_of(one.best)
+    if seconds is None:
+        return "several machines"
+    text = f"{seconds:.0f}"
+    if one.cheapest is not None and one.cheapest[0] is not one.group[0]:
+        row, least = one.cheapest
+        if round(least) < round(seconds):
+            text += f"; {markdown(row.label)}: {least:.0f}"
+    return text
+
+
+def controls_text(one: Headline) -> str:
+    if one.unbeaten is None:
+        return "—"
+    if not one.unbeaten:
+        return "yes"
+    return f"no: {', '.join(markdown(row.label) for row in one.unbeaten)}"

@@ -1,0 +1,1 @@
+"""The figures: one file a picture, all in one quiet style."""
