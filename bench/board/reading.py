@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -27,17 +27,21 @@ LONG_HEADER = (
 )
 
 
-def read_units(results: Path) -> list[Unit]:
-    """All records, checked; the order is that of the keys, whatever the files are called."""
+def read_units(results: Path, seen: Callable[[Record], None] | None = None) -> list[Unit]:
+    """All records, checked; the order is that of the keys, whatever the files are called. `seen` is
+    shown each record while it is at hand."""
     units: dict[str, tuple[Unit, Path]] = {}
     known: dict[object, object] = {}
     for path in record_files(results):
-        unit = unit_of(read_record(path), known)
+        record = read_record(path)
+        unit = unit_of(record, known)
         if unit.key in units:
             raise RequestError(
                 f"records {units[unit.key][1]} and {path} have the same key {unit.key}; delete one"
             )
         units[unit.key] = (unit, path)
+        if seen is not None:
+            seen(record)
     return [units[key][0] for key in sorted(units)]
 
 

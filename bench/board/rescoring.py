@@ -64,12 +64,17 @@ def rescore(results: Path, labels: Labels, *, keys: Iterable[str] | None = None)
         if record.files.predictions is None:
             without.append(record.key)
             continue
-        folder = _inside(results, record)
         counted += 1
         for case in record.cases:
             cases += 1
-            differences += _compare(record, case, _prediction(folder, case.case), labels)
+            prediction = kept_prediction(results, record, case.case)
+            differences += _compare(record, case, prediction, labels)
     return RescoreReport(counted, cases, tuple(sorted(without)), tuple(differences))
+
+
+def kept_prediction(results: Path, record: Record, case: str) -> np.ndarray:
+    """The label map that a done record kept; DataError where it is lost or unreadable."""
+    return _prediction(_inside(results, record), case)
 
 
 def _inside(results: Path, record: Record) -> Path:

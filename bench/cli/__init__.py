@@ -21,6 +21,7 @@ VERBS = {
     "check": "the conformance suite on a method: method=...",
     "new": "a working skeleton: method NAME, or dataset NAME",
     "board": "tables, figures and leaderboard.md from the records [results=DIR]",
+    "report": "one HTML file to read: tables, figures, cases, failures [results=DIR] [out=FILE]",
     "compare": "two methods or two records, paired, in a plain sentence",
     "diff": "what differs between two records: data, split, config, versions, machine",
     "doctor": "what this machine has: torch, device, memory, data, disk",

@@ -1,8 +1,8 @@
 """python -m bench demo [results=DIR] [key=value ...]
 
 The main job on the embedded data: every method that is quick enough, 1 and 5 labelled patients,
-half a minute of device time each. Ends with the table. Writes into .demo, never into the committed
-results.
+half a minute of device time each. Ends with the table and the report's path. Writes into .demo,
+never into the committed results. Its data are drawn, so the report holds them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.cards import MethodCard
+from bench.cli.report import make_report
 from bench.cli.run import run
 from bench.device import usable_cores
 from bench.errors import RequestError
@@ -25,6 +26,7 @@ DEFAULTS = {
     "backbone": "nano",
     "device": "cpu",
     "results": ".demo",
+    "keep": "predictions",
 }
 MOST_JOBS = 4
 """Units at once in the demo, on as many cores: a first look should be quick, and fit in memory."""
@@ -53,8 +55,8 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
         return code
     from bench.board import build, terminal
 
-    folder = next((w.partition("=")[2] for w in arguments if w.startswith("results=")), ".demo")
-    results = Path(folder)
+    values = {key: value for key, _, value in (word.partition("=") for word in arguments)}
+    results = Path(values.get("results", ".demo"))
     page = results / "leaderboard.md"
     build(results, leaderboard=page)
     Console().print(terminal(results))
@@ -63,4 +65,9 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
         f"one record: python -m bench ls records results={results}; "
         f"python -m bench show KEY results={results}"
     )
+    data = {"root": values.get("data.root"), "cache": values.get("data.cache")}
+    summary = make_report(results, results / "report.html", include, images=True, data=data)
+    for problem in summary.problems:
+        print(f"not shown: {problem}")
+    print(f"report: {summary.path.resolve()}")
     return code
