@@ -14,6 +14,8 @@ A method is a class in `methods/<name>/method.py`, named by `entry:` in its `car
 The harness pulls the generators. It owns the clock, the probe and the stop: after each `yield` it
 may call `predict` or never come back, so a method yields at least once an epoch, better once a
 step. The global random state of torch, numpy and Python is the method's own, seeded by the harness.
+
+A method that can go on where it was stopped says so before its first yield: see ResumableClock.
 """
 
 from __future__ import annotations
@@ -118,6 +120,27 @@ class Clock(Protocol):
     @property
     def step_limit(self) -> int | None:
         """The budget's steps, where it counts steps."""
+
+
+class Stateful(Protocol):
+    """A network, an optimiser, a schedule, a counter of one's own."""
+
+    def state_dict(self) -> Mapping[str, Any]: ...
+
+    def load_state_dict(self, state: Any, /) -> Any: ...
+
+
+class ResumableClock(Clock, Protocol):
+    """The clock that `pretrain` and `adapt` are given. `resume` is for methods that can go on."""
+
+    def resume(self, **parts: Stateful) -> bool:
+        """Call it once a phase, before the first yield and when everything is set up. `parts` are
+        all that the rest of the phase depends on; the global random state is kept without being
+        named. States hold numbers, texts, tensors and arrays, nested as you like.
+
+        A unit that is asked to stop after a yield saves these states. When it is started again,
+        this call loads them, the clock goes on from what was spent, and True comes back. A method
+        that never calls it begins anew, under a new clock, and its record says so."""
 
 
 @runtime_checkable

@@ -13,6 +13,7 @@ from bench.errors import RequestError, unknown
 
 VERBS = {
     "run": "run units and record them: method=... dataset=... shots=1,5 [key=value ...]",
+    "status": "how the sweeps of a results folder go: queued, running, done, failed [--once]",
     "demo": "the main job on the embedded data, small budget; ends with the table",
     "ls": "list methods, datasets, budgets, backbones or records [--json]",
     "show": "one method, dataset, budget, backbone, or one record by its key",

@@ -63,12 +63,13 @@ class UnitProgress:
             self._running[key] = event.unit.title
         else:
             self._running.pop(key, None)
-            self.done += event.kind != "failed"
-            self.failed += event.kind == "failed"
+            self.done += event.kind in ("done", "elsewhere")
+            self.failed += event.kind in ("failed", "stopped")
         self._show(event)
 
     def _show(self, event: Event) -> None:
-        words = {"done": "done", "failed": "FAILED", "elsewhere": "done by another sweep"}
+        words = {"done": "done", "failed": "FAILED", "stopped": "left"}
+        words["elsewhere"] = "done by another sweep"
         line = None
         if event.kind in words:
             line = f"{words[event.kind]:<6} {event.unit.title}"
@@ -78,7 +79,7 @@ class UnitProgress:
                 count = f"[{self.done + self.failed}/{self.total}]"
                 print(f"{count} {line}", flush=True)
             return
-        if line and event.kind == "failed":
+        if line and event.kind in ("failed", "stopped"):
             self._bar.console.print(escape(line), style="red", highlight=False)
         running = ", ".join(self._running.values())
         self._bar.update(

@@ -11,45 +11,56 @@ Runs every unit of the request that has no record yet, and records it.
   method.lr=1e-3              any option of the method's card (`show METHOD`)
   pool=own                    whose images without labels methods may see; pool=promise12,la2018
   seed=0  val=none|oracle     seed; whether the probe may select the state
-  device=auto|cpu|cuda        executor=local|inline   executor.jobs=2   executor.timeout=600
+  device=auto|cpu|cuda        executor=local|inline|slurm   executor.jobs=2
+  executor=slurm              jobs on a cluster: executor.partition=gpu executor.time=4h ...
+                              (`show slurm`, docs/cluster.md)
   results=DIR  keep=predictions,state  rerun=failed|all
   data.partial=true           run on a copy that lacks cases, under another name
   data.skip_bad=true          leave broken cases out, and say so in every record
   data.cache=DIR              where downloads and converted volumes go
 
-Units that are done are skipped. Ctrl-C keeps what is done; the same command goes on from there.
+Units that are done are skipped. Ctrl-C keeps what is done; the same command goes on from there, and
+a unit whose method can be resumed goes on from its last step. `status` shows how a sweep goes.
 Exit code: 0 all done, 1 a unit failed, 2 a wrong request, 130 interrupted.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from bench.cli.progress import UnitProgress
 from bench.data.ready import Ready, make_ready
 from bench.device import resolve_device
-from bench.errors import RequestError
+from bench.errors import RequestError, unknown
 from bench.executors import make_executor
+from bench.executors.known import executor_class
+from bench.executors.sweeps import note_sweep
 from bench.plan import Plan, choice_key, make_plan
-from bench.record.store import read_record, record_path
+from bench.record.store import read_record
 from bench.registry import Registry, discover
+from bench.request.checks import check_name, default_of
 from bench.request.compose import compose_demand
 from bench.request.demand import Demand
 from bench.unit.spec import Unit
+from bench.unit.trail import path_of
 
 
 def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
-    command = " ".join(["python -m bench run", *map(shlex.quote, arguments)])
+    folders = [word for path in include for word in ("--include", str(path))]
+    command = " ".join(["python -m bench run", *map(shlex.quote, (*arguments, *folders))])
     return run(arguments, include, command=command)
 
 
 def run(arguments: Sequence[str], include: tuple[Path, ...], *, command: str) -> int:
     """`command`: what to type to go on after an interrupt."""
     registry = discover(include)
-    given = next((w.partition("=")[2] for w in arguments if w.startswith("device=")), "auto")
-    device = resolve_device(given)
+    device = _device(arguments)
     demand = compose_demand(arguments, registry, gpu=device.startswith("cuda"))
     ready: dict[str, Ready] = {}
     for choice in demand.choices:
@@ -63,15 +74,50 @@ def run(arguments: Sequence[str], include: tuple[Path, ...], *, command: str) ->
     if not plan.todo:
         return report(plan)
     executor = make_executor(demand.executor)
+    note_sweep(plan.todo, command=command, executor=str(demand.executor["name"]))
     progress = UnitProgress(plan.todo)
     try:
-        with progress:
+        with progress, _terminated_as_interrupted():
             executor.run(plan.todo, progress.report)
     except KeyboardInterrupt:
         print(f"\nstopped: {progress.done} of {len(plan.todo)} units done, nothing of them is lost")
+        if hasattr(executor, "left"):
+            print(executor.left)
         print(f"to go on: {command}", flush=True)
         return 130
-    return report(plan)
+    return report(plan, waited=getattr(executor, "waits", True))
+
+
+def _device(arguments: Sequence[str]) -> str:
+    """What is here; where units run elsewhere, what the request says."""
+    words = {key: value for key, _, value in (word.partition("=") for word in arguments)}
+    given = words.get("device", "auto")
+    name = words.get("executor", default_of("executor"))
+    check_name("executor", name)
+    if not getattr(executor_class(name), "remote", False):
+        return resolve_device(given)
+    if given.split(":")[0] not in ("auto", "cpu", "cuda"):
+        raise unknown("device", given, ["auto", "cpu", "cuda"])
+    if given == "auto":
+        return "cpu" if words.get("executor.gpus", "auto") in ("auto", "0") else "cuda"
+    return given
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """A plain `kill` is Ctrl-C: units leave what they need to go on."""
+
+    def interrupt(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def make_weights(demand: Demand, registry: Registry) -> dict[tuple[str, str], str]:
@@ -106,13 +152,18 @@ def headline(demand: Demand, plan: Plan, device: str) -> str:
     return " · ".join(parts)
 
 
-def report(plan: Plan) -> int:
-    """The end of a run: what failed, with reason and log; where the records are."""
+def report(plan: Plan, *, waited: bool = True) -> int:
+    """The end of a run: what failed, with reason and log; where the records are. `waited`: a unit
+    without a record is one that was left, which is no success."""
     failed: list[tuple[Unit, str, str]] = []
-    done = 0
+    done = left = 0
     for unit in plan.units:
+        path = path_of(unit)
+        if not path.exists():
+            left += 1
+            continue
         try:
-            record = read_record(record_path(Path(unit.results), unit.request, unit.key))
+            record = read_record(path)
         except RequestError as error:
             failed.append((unit, str(error), ""))
             continue
@@ -127,7 +178,9 @@ def report(plan: Plan) -> int:
         print(f"failed: {unit.title}: {reason}")
         if log:
             print(log)
-    return 1 if failed else 0
+    if left:
+        print(f"{left} have no record yet: python -m bench status results={shorten(where.parent)}")
+    return 1 if failed or (left and waited) else 0
 
 
 def shorten(path: Path) -> str:

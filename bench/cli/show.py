@@ -1,6 +1,7 @@
 """python -m bench show NAME [results=DIR]
 
-A method, dataset, budget or backbone by its name, or a record by its key.
+A method, dataset, budget or backbone by its name, or a record by its key: what it holds, and where
+its logs are. A unit of a sweep that has no record yet is shown by its key, too (`status` has them).
 """
 
 from __future__ import annotations
@@ -40,9 +41,42 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
         raise unknown("name", name, names)
     from bench.record.store import find_record, read_record
 
-    path = find_record(words.folder("results", "results"), name)
+    results = words.folder("results", "results")
+    try:
+        path = find_record(results, name)
+    except RequestError:
+        asked = list(unit_lines(results, name))
+        if not asked:
+            raise
+        print("\n".join(asked))
+        return 0
     print("\n".join(record_lines(read_record(path), path)))
+    for line in job_lines(results, read_record(path).key):
+        print(line)
     return 0
+
+
+def unit_lines(results: Path, key: str) -> Iterator[str]:
+    """A unit that was asked for and has no record yet."""
+    from bench.executors.survey import survey
+
+    found = [unit for unit in survey(results).units if unit.key.startswith(key)]
+    for unit in found[:1] if len(found) == 1 else []:
+        more = " ".join(part for part in (unit.where, unit.since, unit.reason) if part)
+        yield f"unit {unit.key}: {unit.title}"
+        yield f"  {unit.state}" + (f": {more}" if more else "") + "; it has no record yet"
+        log = results / "logs" / f"{unit.key}.log"
+        yield f"  log {log}" if log.is_file() else "  no log yet"
+        yield from job_lines(results, unit.key)
+
+
+def job_lines(results: Path, key: str) -> Iterator[str]:
+    """Where a cluster put what the unit's job itself printed."""
+    from bench.executors.slurm.batches import last_output
+
+    output = last_output(results, key)
+    if output is not None:
+        yield f"  job log {output}"
 
 
 def card_lines(found: Found) -> Iterator[str]:
@@ -117,6 +151,9 @@ def record_lines(record: Record, path: Path) -> Iterator[str]:
         yield f"  wall {harness.wall_seconds:.1f} s: method {harness.method_seconds:.1f}, " + (
             f"scoring {harness.scoring_seconds:.1f}, harness {harness.overhead_seconds:.1f}"
         )
+    for part in record.interruptions:
+        fate = "gone on from its state" if part.resumed else "begun anew after it"
+        yield f"  interrupted: started {part.started}, {fate}"
     if record.files.log:
         yield f"  log {path.parents[3] / record.files.log}"
 

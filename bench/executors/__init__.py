@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import entry_points
 from typing import Any, Protocol
 
-from bench.errors import unknown
 from bench.executors.events import Event
+from bench.executors.known import executor_class
 from bench.unit.spec import Unit
 
 
 class Executor(Protocol):
-    """Runs units, reports each one's fate, and never does a unit that another sweep has claimed."""
+    """Runs units, reports each one's fate, and never does a unit that another sweep has claimed.
+
+    A class may say more, as attributes; `docs/cluster.md` shows one that is whole:
+
+    options  option -> default: what `executor.OPTION=` may be given. Empty without it
+    remote   True: units run on other machines. Then nobody looks for a GPU on this one
+    left     what becomes of the units when the command is interrupted, in a sentence
+    waits    False on an instance: `run` comes back before the units are done, and that is meant
+    """
 
     def __init__(self, options: Mapping[str, Any]) -> None: ...
 
@@ -21,13 +28,5 @@ class Executor(Protocol):
 
 def make_executor(options: Mapping[str, Any]) -> Executor:
     """`options`: the composed `executor` group."""
-    from bench.executors.inline import Inline
-    from bench.executors.local import Local
-
-    made: dict[str, Callable[[Mapping[str, Any]], Executor]] = {"inline": Inline, "local": Local}
-    for point in entry_points(group="sambench.executors"):
-        made.setdefault(point.name, point.load())
-    name = str(options["name"])
-    if name not in made:
-        raise unknown("executor", name, made)
-    return made[name](options)
+    executor: Executor = executor_class(str(options["name"]))(options)
+    return executor

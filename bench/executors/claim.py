@@ -9,28 +9,25 @@ from filelock import FileLock, Timeout
 
 from bench.executors.events import Event
 from bench.record.schema import Record
-from bench.record.store import read_record, record_path, write_record
+from bench.record.store import read_record, write_record
 from bench.unit.spec import Unit
-
-
-def _stamp(path: Path) -> int | None:
-    """Tells one version of a record from the next; None where there is none."""
-    try:
-        return path.stat().st_mtime_ns
-    except FileNotFoundError:
-        return None
+from bench.unit.trail import Trail, path_of, stamp_of
 
 
 @dataclass
 class Claims:
     """The units of one sweep. A record that was there when the sweep began is one to be redone; one
-    that came since is somebody else's work and is kept."""
+    that came since is somebody else's work and is kept.
+
+    before  the stamps of the records when the sweep began; asked for where they are not given
+    """
 
     units: tuple[Unit, ...]
-    _before: dict[str, int | None] = field(default_factory=dict)
+    before: dict[str, int | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._before = {unit.key: _stamp(path_of(unit)) for unit in self.units}
+        if not self.before:
+            self.before = {unit.key: stamp_of(path_of(unit)) for unit in self.units}
 
     def claim(self, unit: Unit) -> FileLock | None:
         """The unit's lock, or None while somebody else holds it."""
@@ -46,14 +43,10 @@ class Claims:
     def result(self, unit: Unit) -> Record | None:
         """The record that was written since the sweep began."""
         path = path_of(unit)
-        stamp = _stamp(path)
-        if stamp is None or stamp == self._before[unit.key]:
+        stamp = stamp_of(path)
+        if stamp is None or stamp == self.before[unit.key]:
             return None
         return read_record(path)
-
-
-def path_of(unit: Unit) -> Path:
-    return record_path(Path(unit.results), unit.request, unit.key)
 
 
 def fail(unit: Unit, reason: str) -> Event:
@@ -63,6 +56,14 @@ def fail(unit: Unit, reason: str) -> Event:
 
     log = f"logs/{unit.key}.log"
     kept = log if (Path(unit.results) / log).is_file() else None
-    record = Record(**identity(unit), status="failed", reason=reason, files=Files(log=kept))
+    trail = Trail(unit)
+    record = Record(
+        **identity(unit),
+        status="failed",
+        reason=reason,
+        files=Files(log=kept),
+        interruptions=trail.past[:-1],  # the last one is the start that this record is of
+    )
     write_record(path_of(unit), record)
+    trail.clear()
     return Event("failed", unit, reason)

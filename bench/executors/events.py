@@ -10,8 +10,10 @@ from bench.unit.spec import Unit
 
 @dataclass(frozen=True)
 class Event:
-    """`elsewhere`: another sweep on the same results folder did it meanwhile."""
+    """elsewhere  another sweep on the same results folder did it meanwhile
+    stopped    it ended without a record, and nothing went wrong: another run goes on with it
+    """
 
-    kind: Literal["started", "done", "failed", "elsewhere"]
+    kind: Literal["started", "done", "failed", "elsewhere", "stopped"]
     unit: Unit
     reason: str | None = None

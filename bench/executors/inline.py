@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bench.executors.claim import Claims, path_of
+from bench.executors.claim import Claims
 from bench.executors.events import Event
 from bench.record.store import write_record
 from bench.unit.spec import Unit
+from bench.unit.trail import Trail, path_of
 
 WAIT = 0.5
 """Seconds between two looks at a unit that another sweep is running."""
@@ -38,6 +39,7 @@ class Inline:
                     report(Event("started", unit))
                     record = attempt(unit, catch=(Exception, SystemExit))
                     write_record(path_of(unit), record)
+                    Trail(unit).clear()
                     done = record.status == "done"
                     report(Event("done" if done else "failed", unit, record.reason))
             if len(still) == len(waiting):

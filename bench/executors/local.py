@@ -3,17 +3,10 @@ temporary files end with it."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
-import signal
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
@@ -22,24 +15,26 @@ from bench.device import usable_cores
 from bench.errors import RequestError
 from bench.executors.claim import Claims, fail
 from bench.executors.events import Event
-from bench.registry import ROOT
+from bench.executors.process import POLL, UnitProcess, ask_all, start
 from bench.unit.failure import reason_of_exit
-from bench.unit.spec import FOLDER, Unit
+from bench.unit.spec import Unit
+from bench.unit.stop import STOPPED
 
-POLL = 0.05
-"""Seconds between two looks at the running processes."""
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+GRACE = 5.0
+"""Seconds that units have, at Ctrl-C, to leave what they need to go on."""
 
 
 @dataclass
 class _Job:
-    unit: Unit
-    process: subprocess.Popen[bytes]
-    folder: Path
+    process: UnitProcess
     lock: FileLock
     slot: int
     deadline: float
     limit: float
+
+    @property
+    def unit(self) -> Unit:
+        return self.process.unit
 
 
 class Local:
@@ -50,18 +45,26 @@ class Local:
         self.jobs = _positive(options.get("jobs", "auto"), "executor.jobs", whole=True)
         self.threads = _positive(options.get("threads", "auto"), "executor.threads", whole=True)
         self.timeout = _positive(options.get("timeout", "auto"), "executor.timeout", whole=False)
+        self.stopping = False
+        self._running: list[_Job] = []
 
-    def run(self, units: Sequence[Unit], report: Callable[[Event], None]) -> None:
-        claims = Claims(tuple(units))
+    def run(
+        self,
+        units: Sequence[Unit],
+        report: Callable[[Event], None],
+        claims: Claims | None = None,
+    ) -> None:
+        """`claims`: what was there when the sweep began, where that is not now."""
+        claims = claims or Claims(tuple(units))
         gpus = _gpus(units)
         slots = int(self.jobs or max(1, gpus))
         free = list(range(slots))
         waiting = list(units)
-        running: list[_Job] = []
+        running = self._running
         try:
-            while waiting or running:
+            while (waiting and not self.stopping) or running:
                 for unit in list(waiting):
-                    if not free:
+                    if not free or self.stopping:
                         break
                     lock = claims.claim(unit)
                     if lock is None:
@@ -81,66 +84,47 @@ class Local:
                         free.append(job.slot)
                         job.lock.release()
                         report(event)
-        finally:  # an interrupt: nothing of an unfinished unit stays behind
+        except KeyboardInterrupt:
+            self.stop(GRACE)
+            raise
+        finally:  # nothing of an unfinished unit stays behind but what it goes on from
             for job in running:
-                _end(job)
+                job.process.end()
                 job.lock.release()
+            running.clear()
+
+    def stop(self, seconds: float) -> None:
+        """No unit is started any more; those that run are asked to stop, and have this long."""
+        self.stopping = True
+        ask_all([job.process for job in self._running], seconds=seconds)
+
+    def running(self) -> list[Unit]:
+        return [job.unit for job in self._running]
 
     def _start(self, unit: Unit, lock: FileLock, slot: int, slots: int, gpus: int) -> _Job:
         threads = int(self.threads or default_threads(slots))
-        unit = unit.model_copy(update={"threads": threads})
-        environment = {**os.environ, **{name: str(threads) for name in THREAD_VARIABLES}}
-        environment["PYTHONPATH"] = os.pathsep.join(
-            part for part in (str(ROOT), os.environ.get("PYTHONPATH")) if part
-        )
-        environment["PYTHONUNBUFFERED"] = "1"  # the log of a killed unit has its last lines
-        folder = Path(tempfile.mkdtemp(prefix=FOLDER))
-        environment["TMPDIR"] = str(folder)
-        if gpus:
-            environment["CUDA_VISIBLE_DEVICES"] = _visible_gpus()[slot % gpus]
-        log = Path(unit.results) / "logs" / f"{unit.key}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "bench.unit"],
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                start_new_session=True,
-            )
-        assert process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it died at once; its exit code says why
-            process.stdin.write(unit.model_dump_json().encode() + b"\n")
-            process.stdin.flush()  # and stays open: its end tells the unit that we are gone
+        gpu = _visible_gpus()[slot % gpus] if gpus else None
+        process = start(unit, threads=threads, gpu=gpu)
         seconds = unit.request.budget.seconds
         limit = self.timeout or (float("inf") if seconds is None else 3 * seconds + 900)
-        return _Job(unit, process, folder, lock, slot, time.monotonic() + limit, limit)
+        return _Job(process, lock, slot, time.monotonic() + limit, limit)
 
 
 def _outcome(job: _Job, claims: Claims) -> Event | None:
     """None while it runs. A process that left no record gets one that says why."""
-    code = job.process.poll()
+    code = job.process.code()
     if code is None:
         if time.monotonic() < job.deadline:
             return None
-        _end(job)
+        job.process.end()
         return fail(job.unit, f"timed out after {job.limit:.0f} s (executor.timeout)")
-    _end(job)  # whatever it started and left behind
+    job.process.end()  # whatever it started and left behind
+    if code == STOPPED:
+        return Event("stopped", job.unit, "it was asked to stop")
     record = claims.result(job.unit)
     if record is None:
         return fail(job.unit, reason_of_exit(code))
     return Event("done" if record.status == "done" else "failed", job.unit, record.reason)
-
-
-def _end(job: _Job) -> None:
-    """The process, all of its group, and what they wrote into their temporary folder."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(job.process.pid, signal.SIGKILL)
-    job.process.wait()
-    if job.process.stdin is not None:
-        job.process.stdin.close()
-    shutil.rmtree(job.folder, ignore_errors=True)
 
 
 def _visible_gpus() -> list[str]:

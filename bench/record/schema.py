@@ -242,6 +242,14 @@ class Files(Part):
     state: str | None = None
 
 
+class Interruption(Part):
+    """An earlier start of this unit that ended without a record: stopped, or killed."""
+
+    started: str
+    stopped: str | None = None
+    resumed: bool = False
+
+
 class Record(Part):
     schema_version: Literal[1] = 1
     protocol: Count
@@ -263,3 +271,4 @@ class Record(Part):
     versions: dict[str, str]
     harness: Harness | None = None
     files: Files = Files()
+    interruptions: list[Interruption] = []

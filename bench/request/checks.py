@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from bench.errors import RequestError, unknown
+from bench.executors.known import executor_defaults, points
 from bench.registry import Found
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
@@ -34,7 +35,9 @@ def default_of(group: str) -> str:
 
 
 def group_names(group: str) -> list[str]:
-    """The files of a Hydra group: budgets, backbones, executors."""
+    """What a group may be: the files of a Hydra group; executors are also packages of others."""
+    if group == "executor":
+        return sorted(points())
     return sorted(file.stem for file in (CONF / group).glob("*.yaml"))
 
 
@@ -66,7 +69,8 @@ def _check_below(group: str, key: str, parsed: Mapping[str, Sequence[str]]) -> N
     """What follows the dot is a key of the chosen file, but not its name."""
     chosen = parsed.get(group, [default_of(group)])[0]
     check_name(group, chosen)
-    keys = [name for name in read_conf(f"{group}/{chosen}") if name != "name"]
+    values = executor_defaults(chosen) if group == "executor" else read_conf(f"{group}/{chosen}")
+    keys = [name for name in values if name != "name"]
     if key not in keys:
         raise unknown(f"option of {group} {chosen}", key, keys)
 

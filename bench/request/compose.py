@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from bench.data.splits.shots import parse_shots
 from bench.errors import RequestError, unknown
+from bench.executors.known import OURS, executor_defaults
 from bench.record.schema import BudgetSpec
 from bench.registry import Found, Registry, check_option
 from bench.request.checks import (
@@ -61,21 +62,26 @@ def _variants(parsed: Mapping[str, list[str]], group: str) -> list[list[str]]:
 
 
 @contextmanager
-def _registered(registry: Registry) -> Iterator[None]:
-    """The entries' options as Hydra groups, for as long as they are needed."""
+def _registered(registry: Registry, executor: str) -> Iterator[None]:
+    """The entries' options as Hydra groups, for as long as they are needed; and the executor's, if
+    it has no file here."""
     from hydra.core.config_store import ConfigStore
 
     store = ConfigStore.instance()
     groups = {"method": registry.methods, "dataset": registry.datasets}
-    before = {group: store.repo.pop(group) for group in groups if group in store.repo}
+    names = (*groups, "executor")
+    before = {group: store.repo.pop(group) for group in names if group in store.repo}
     for group, entries in groups.items():
         for name, found in entries.items():
             if found.card is not None:
                 store.store(group=group, name=name, node=dict(found.card.defaults))
+    if executor not in OURS:
+        node = {"name": executor, **executor_defaults(executor)}
+        store.store(group="executor", name=executor, node=node)
     try:
         yield
     finally:
-        for group in groups:
+        for group in names:
             store.repo.pop(group, None)
         store.repo.update(before)
 
@@ -122,7 +128,7 @@ def _composed_parts(
         for group, names in asked.items()
     }
     parts: dict[str, list[_Part]] = {group: [] for group in asked}
-    with _composer(registry) as composed:
+    with _composer(registry, _executor(parsed)) as composed:
         for place in range(max(map(len, todo.values()))):
             now = {group: items[min(place, len(items) - 1)] for group, items in todo.items()}
             chosen = [f"{group}={name}" for group, (name, _) in now.items()]
@@ -146,7 +152,7 @@ def compose_data(
             )
     check_keys(parsed)
     wanted: list[tuple[str, dict[str, Any]]] = []
-    with _composer(registry) as composed:
+    with _composer(registry, _executor(parsed)) as composed:
         for found in _datasets(parsed, registry):
             for dotted in _variants(parsed, "dataset"):
                 config = composed([f"dataset={found.name}", *dotted, *_rest(parsed)])
@@ -166,18 +172,24 @@ def _datasets(parsed: Mapping[str, list[str]], registry: Registry) -> list[Found
 
 def _rest(parsed: Mapping[str, list[str]]) -> list[str]:
     """The override words that hold for every choice: executor, data, results, ..."""
-    executor = parsed.get("executor", [default_of("executor")])[0]
-    check_name("executor", executor)
     singles = [
         f"{key}={values[0]}"
         for key, values in parsed.items()
         if key.partition(".")[0] in SINGLE and key not in ("executor", *JOINED)
     ]
-    return [f"executor={executor}", *singles]
+    return [f"executor={_executor(parsed)}", *singles]
+
+
+def _executor(parsed: Mapping[str, list[str]]) -> str:
+    name = parsed.get("executor", [default_of("executor")])[0]
+    check_name("executor", name)
+    return name
 
 
 @contextmanager
-def _composer(registry: Registry) -> Iterator[Callable[[Sequence[str]], dict[str, Any]]]:
+def _composer(
+    registry: Registry, executor: str
+) -> Iterator[Callable[[Sequence[str]], dict[str, Any]]]:
     """Hydra's compose on our files; its global state is as it was when the block ends."""
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
@@ -198,7 +210,7 @@ def _composer(registry: Registry) -> Iterator[Callable[[Sequence[str]], dict[str
     GlobalHydra.instance().clear()  # a library may have initialised it for itself
     try:
         with (
-            _registered(registry),
+            _registered(registry, executor),
             initialize_config_dir(version_base="1.3", config_dir=str(CONF)),
         ):
             yield composed

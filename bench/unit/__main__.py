@@ -17,9 +17,11 @@ from pathlib import Path
 
 from bench.errors import reason_of
 from bench.record.schema import Files, Record
-from bench.record.store import record_path, write_record
+from bench.record.store import write_record
 from bench.registry import discover
+from bench.unit import stop
 from bench.unit.spec import FOLDER, Unit
+from bench.unit.trail import Trail, path_of
 
 
 def _end_with_parent() -> None:
@@ -36,19 +38,29 @@ def _remove_folder() -> None:
 
 
 def attempt(unit: Unit, *, catch: tuple[type[BaseException], ...] = (BaseException,)) -> Record:
-    """The unit's record, whatever happens in it. The log has the traceback."""
+    """The unit's record, whatever happens in it. The log has the traceback. Raises Stopped where it
+    was asked to stop: what fails after that, fails because a cluster is ending its helpers."""
     from bench.unit.life import identity, run_unit, set_threads
 
     set_threads(unit.threads)
+    trail = Trail(unit)
+    trail.begin()
     try:
-        return run_unit(unit, discover([Path(path) for path in unit.include]))
+        record = run_unit(unit, discover([Path(path) for path in unit.include]), trail)
+    except stop.Stopped as stopped:
+        trail.stopped(saved=stopped.saved)
+        raise
     except catch as error:  # a method may raise anything; the sweep goes on
         traceback.print_exc()
+        if stop.asked():
+            trail.stopped(saved=False)
+            raise stop.Stopped(saved=False) from None
         log = f"logs/{unit.key}.log"
         kept = log if (Path(unit.results) / log).is_file() else None
-        return Record(
+        record = Record(
             **identity(unit), status="failed", reason=reason_of(error), files=Files(log=kept)
         )
+    return record.model_copy(update={"interruptions": trail.past})
 
 
 def main() -> int:
@@ -60,11 +72,33 @@ def main() -> int:
             return 2
         line += byte
     unit = Unit.model_validate_json(line)
+    stop.listen()
     if os.getpgid(0) == os.getpid():  # only where the executor gave this unit its own group
         threading.Thread(target=_end_with_parent, daemon=True).start()
-    record = attempt(unit)
-    write_record(record_path(Path(unit.results), unit.request, unit.key), record)
+    try:
+        if unit.stage == "pretrain":
+            return _pretrain(unit)
+        record = attempt(unit)
+    except stop.Stopped as stopped:
+        print(stopped, flush=True)
+        return stop.STOPPED
+    write_record(path_of(unit), record)
+    Trail(unit).clear()
     return 0 if record.status == "done" else 1
+
+
+def _pretrain(unit: Unit) -> int:
+    from bench.unit.life import pretrain_unit, set_threads
+
+    set_threads(unit.threads)
+    try:
+        pretrain_unit(unit, discover([Path(path) for path in unit.include]))
+    except stop.Stopped:
+        raise
+    except BaseException:  # the units that need it meet the same error, and record it
+        traceback.print_exc()
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

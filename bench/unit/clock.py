@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-from bench.contract import Progress
-from bench.models.embeddings.ledger import Ledger
+from bench.contract import Progress, Stateful
+from bench.models.embeddings.ledger import Account, Ledger
+from bench.unit.savepoint import Savepoint
 
 
 @dataclass
@@ -27,9 +29,11 @@ class BudgetClock:
     synchronise: Callable[[], None] = lambda: None
     now: Callable[[], float] = time.perf_counter
     ledger: Ledger = field(default_factory=Ledger)
+    savepoint: Savepoint | None = None
     steps: int = 0
     samples: int = 0
     epochs: float = 0
+    resumed_at: float = 0.0
     _worked: float = 0.0
     _since: float | None = field(default=None, repr=False)
 
@@ -54,6 +58,32 @@ class BudgetClock:
         self.steps += int(progress.steps)
         self.samples += int(progress.samples)
         self.epochs += int(progress.epoch)
+
+    def resume(self, **parts: Stateful) -> bool:
+        """As the contract says. What was done again to get here is not charged a second time."""
+        account = None if self.savepoint is None else self.savepoint.register(parts)
+        if account is None:
+            return False
+        self.synchronise()
+        self.steps, self.samples = account["steps"], account["samples"]
+        self.epochs, self._worked = account["epochs"], account["worked"]
+        self.ledger.account = Account(**account["embeddings"])
+        self.ledger.paid = set(account["paid"])
+        self._since = self.now()
+        self.resumed_at = self.seconds
+        return True
+
+    @property
+    def account(self) -> dict[str, Any]:
+        """All that `resume` takes up; asked for between two laps."""
+        return {
+            "steps": self.steps,
+            "samples": self.samples,
+            "epochs": self.epochs,
+            "worked": self._worked,
+            "embeddings": asdict(self.ledger.account),
+            "paid": sorted(self.ledger.paid),
+        }
 
     @property
     def limited(self) -> bool:

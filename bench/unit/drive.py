@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite, nan
+from typing import Any
 
 from bench.contract import Progress
 from bench.models.embeddings.ledger import Account
@@ -42,14 +43,35 @@ class _Due:
 
     probes: int
     last: int | None = None
-    _next: float = 1
+    next: float = 1
 
     def passed(self, clock: BudgetClock) -> bool:
         place = clock.fraction * self.probes if clock.limited else clock.epochs
-        if self.probes == 0 or place < self._next:
+        if self.probes == 0 or place < self.next:
             return False
-        self._next = int(place) + 1 if clock.limited else max(place + 1, int(place * 4 / 3))
+        self.next = int(place) + 1 if clock.limited else max(place + 1, int(place * 4 / 3))
         return True
+
+
+@dataclass
+class _Tally:
+    """What a phase has gathered so far, beside the clock's account."""
+
+    due: _Due
+    laps: list[Lap] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "due": [self.due.last, self.due.next],
+            "laps": [[lap.samples, lap.seconds] for lap in self.laps],
+            "losses": self.losses,
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        self.due.last, self.due.next = state["due"]
+        self.laps[:] = [Lap(*lap) for lap in state["laps"]]
+        self.losses[:] = state["losses"]
 
 
 def drive(
@@ -61,10 +83,12 @@ def drive(
     probes: int = 0,
 ) -> Drive:
     """Pull `work` until the budget or the method ends, and close it. Probes run off the clock, the
-    last one at the end; `random` is the global random state while the method works."""
-    laps: list[Lap] = []
-    losses: list[float] = []
-    due = _Due(probes)
+    last one at the end; `random` is the global random state while the method works.
+
+    Where the clock has a savepoint, a phase that is asked to stop ends between two pulls."""
+    tally = _Tally(_Due(probes))
+    laps, losses, due = tally.laps, tally.losses, tally.due
+    savepoint = clock.savepoint
     ended: bool = False
     try:
         while not (ended := clock.spent):
@@ -75,6 +99,9 @@ def drive(
                     progress = next(work, _END)
             finally:
                 clock.stop()
+            if savepoint is not None and savepoint.waiting:
+                tally.load(savepoint.take())
+                before = clock.resumed_at
             if progress is _END:
                 break
             if not isinstance(progress, Progress):
@@ -87,6 +114,8 @@ def drive(
                 probe(_moment(clock), _mean(losses))
                 losses.clear()
                 due.last = clock.steps
+            if savepoint is not None and savepoint.asked() and not clock.spent:
+                savepoint.leave(clock.account, random, tally.state())
     finally:
         _close(work, clock, random)
     if probe and probes and (losses or due.last != clock.steps):

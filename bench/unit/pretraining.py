@@ -21,6 +21,8 @@ from bench.unit.clock import BudgetClock
 from bench.unit.device import synchroniser
 from bench.unit.drive import drive
 from bench.unit.rng import RandomStream
+from bench.unit.saved import SavedState, place_of
+from bench.unit.savepoint import Savepoint
 from bench.unit.spec import Unit
 from bench.unit.state import load_state, save_state
 
@@ -47,22 +49,28 @@ def ensure_pretrained(
             random = RandomStream(unit.request.seed)
             with random.use():
                 method = make()
-            phase = _pretrain(unit, method, task, share=spec.share, random=random)
+            saved = SavedState(folder / f"{spec.key}.saved.safetensors", place_of(unit))
+            phase = _pretrain(unit, method, task, random=random, saved=saved)
             save_state(state_file, method.state_dict())
             scratch = cost_file.with_suffix(f".{os.getpid()}.tmp")
             scratch.write_text(phase.model_dump_json(indent=1), encoding="utf-8")
             os.replace(scratch, cost_file)
+            saved.clear()
     cost = json.loads(cost_file.read_text(encoding="utf-8"))
     charged = Pretraining(**cost, key=spec.key, reused=reused, pool=len(task.unlabelled))
     return replace(task, pretrained=load_state(state_file)), charged
 
 
-def _pretrain(unit: Unit, method: Any, task: Task, *, share: float, random: RandomStream) -> Phase:
-    budget = unit.request.budget
+def _pretrain(
+    unit: Unit, method: Any, task: Task, *, random: RandomStream, saved: SavedState
+) -> Phase:
+    assert unit.pretrain is not None
+    budget, share = unit.request.budget, unit.pretrain.share
     clock = BudgetClock(
         seconds_limit=None if budget.seconds is None else budget.seconds * share,
         steps_limit=None if budget.steps is None else int(budget.steps * share),
         synchronise=synchroniser(unit.device),
+        savepoint=Savepoint(saved),
     )
     unlabelled_only = replace(task, support=())
     return drive(

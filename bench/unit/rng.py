@@ -36,6 +36,17 @@ class RandomStream:
     seed: int
     _state: tuple[Any, ...] | None = None
 
+    @property
+    def state(self) -> tuple[Any, ...]:
+        """What `make_current` takes; of a stream that was used."""
+        assert self._state is not None
+        return self._state
+
+    @staticmethod
+    def make_current(state: tuple[Any, ...]) -> None:
+        """Within `use`: the stream goes on from here."""
+        _restore(state)
+
     @contextmanager
     def use(self) -> Iterator[None]:
         outside = _capture()

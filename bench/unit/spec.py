@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from bench.record.schema import DataFacts, MethodFacts, Part, Request
 
@@ -36,6 +36,7 @@ class Unit(Part):
     """`key` is the hash of all that the result depends on; paths and devices are not in it.
 
     pool    unlabelled cases of the unit's own dataset; others  those of other datasets
+    stage   "pretrain": only the pre-training that it shares with others; leaves no record
     """
 
     key: str
@@ -56,6 +57,7 @@ class Unit(Part):
     threads: int = 1
     pretrain: PretrainSpec | None = None
     needs_test_label: bool = False
+    stage: Literal["all", "pretrain"] = "all"
 
     @property
     def title(self) -> str:

@@ -160,6 +160,9 @@ def whole() -> dict[str, Any]:
             "overhead_seconds": 1.0,
         },
         "files": {"log": None, "predictions": None, "state": None},
+        "interruptions": [
+            {"started": "2026-01-02T03:00:00+00:00", "stopped": None, "resumed": False}
+        ],
     }
 
 

@@ -52,21 +52,24 @@ class Account:
 @dataclass
 class Ledger:
     """The account of one phase. An embedding that is needed again in it costs nothing more, and
-    counts neither as a hit nor as a miss unless it has to be computed again."""
+    counts neither as a hit nor as a miss unless it has to be computed again.
+
+    paid  keys of the embeddings that are on the account
+    """
 
     account: Account = Account()
-    _paid: set[str] = field(default_factory=set, repr=False)
+    paid: set[str] = field(default_factory=set, repr=False)
 
     def enter(self, *, found: dict[str, float], computed: dict[str, float]) -> Account:
         """Write down one call: key -> seconds. What it adds to the account."""
-        new = {key: cost for key, cost in found.items() if key not in self._paid}
+        new = {key: cost for key, cost in found.items() if key not in self.paid}
         entry = Account(
             hits=len(new),
             misses=len(computed),
             computed_seconds=sum(computed.values()),
             owed_seconds=sum(new.values()),
         )
-        self._paid.update(new, computed)
+        self.paid.update(new, computed)
         self.account += entry
         return entry
 

@@ -10,11 +10,14 @@ from bench.contract import Progress
 class Method:
     def __init__(self, options, setting):
         self.width = options.width
+        self.resumes = options.resumes
         self.total = np.zeros(1)
 
     def pretrain(self, task, clock):
         assert not task.support
         assert all(volume.label is None for volume in task.unlabelled)
+        if self.resumes:
+            clock.resume(all=self)
         while True:
             self.total = self.total + 1
             yield Progress(steps=1, samples=2)

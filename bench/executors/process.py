@@ -1,0 +1,90 @@
+"""A unit's own process: `python -m bench.unit`, with a group and a temporary folder of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.registry import ROOT
+from bench.unit.spec import FOLDER, Unit
+from bench.unit.stop import ASK
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+POLL = 0.05
+
+
+@dataclass
+class UnitProcess:
+    unit: Unit
+    process: subprocess.Popen[bytes]
+    folder: Path
+
+    def code(self) -> int | None:
+        """None while it runs."""
+        return self.process.poll()
+
+    def ask(self) -> None:
+        """To stop at its next yield, and to leave what it needs to go on."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(ASK)
+
+    def end(self) -> None:
+        """The process, all of its group, and what they wrote into their temporary folder."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def start(
+    unit: Unit, *, threads: int, gpu: str | None = None, log: Path | None = None
+) -> UnitProcess:
+    """`gpu`: the only one that it may see. `log`: where its output goes, the unit's own without."""
+    unit = unit.model_copy(update={"threads": threads})
+    environment = {**os.environ, **{name: str(threads) for name in THREAD_VARIABLES}}
+    environment["PYTHONPATH"] = os.pathsep.join(
+        part for part in (str(ROOT), os.environ.get("PYTHONPATH")) if part
+    )
+    environment["PYTHONUNBUFFERED"] = "1"  # the log of a killed unit has its last lines
+    folder = Path(tempfile.mkdtemp(prefix=FOLDER))
+    environment["TMPDIR"] = str(folder)
+    if gpu is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = gpu
+    log = log or Path(unit.results) / "logs" / f"{unit.key}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    goes_on = (Path(unit.results) / ".units" / unit.key).is_dir()
+    with log.open("ab" if goes_on else "wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bench.unit"],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
+        )
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):  # it died at once; its exit code says why
+        process.stdin.write(unit.model_dump_json().encode() + b"\n")
+        process.stdin.flush()  # and stays open: its end tells the unit that we are gone
+    return UnitProcess(unit, process, folder)
+
+
+def ask_all(processes: Iterable[UnitProcess], *, seconds: float) -> None:
+    """Ask each to stop, and give them this long together."""
+    asked = list(processes)
+    for process in asked:
+        process.ask()
+    end = time.monotonic() + seconds
+    while any(process.code() is None for process in asked) and time.monotonic() < end:
+        time.sleep(POLL)

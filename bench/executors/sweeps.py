@@ -1,0 +1,62 @@
+"""What was asked for in a results folder: a file a sweep, so that any shell can see how it goes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.unit.spec import Unit
+from bench.unit.trail import path_of
+
+FOLDER = ".sweeps"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """units  key -> (title, record's path below the results folder)"""
+
+    asked: str
+    command: str
+    executor: str
+    units: dict[str, tuple[str, str]]
+
+
+def note_sweep(units: Sequence[Unit], *, command: str, executor: str) -> None:
+    """One that is asked for again replaces itself: a file is named by the units that it is of."""
+    if not units:
+        return
+    results = Path(units[0].results)
+    named = {u.key: (u.title, str(path_of(u).relative_to(results))) for u in units}
+    digest = hashlib.sha256("".join(sorted(named)).encode()).hexdigest()[:12]
+    asked = datetime.now(UTC).isoformat(timespec="seconds")
+    write_json(
+        results / FOLDER / f"sweep-{digest}.json",
+        asdict(Sweep(asked=asked, command=command, executor=executor, units=named)),
+    )
+
+
+def read_sweeps(results: Path) -> Iterator[Sweep]:
+    """The one that was asked for last comes last."""
+    found = []
+    for file in (results / FOLDER).glob("sweep-*.json"):
+        content = json.loads(file.read_bytes())
+        units = {key: (title, path) for key, (title, path) in content.pop("units").items()}
+        found.append(Sweep(**content, units=units))
+    yield from sorted(found, key=lambda sweep: sweep.asked)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Atomic."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        scratch.write_text(json.dumps(content), encoding="utf-8")
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)

@@ -1,0 +1,46 @@
+"""A unit that is asked to stop: by Ctrl-C of its sweep, or by a cluster that takes its node away.
+
+It stops at the next yield of its method, and leaves behind what it needs to go on.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import Any
+
+ASK = signal.SIGUSR2
+"""What an executor sends. Slurm's own SIGTERM, before it kills, is understood as well."""
+STOPPED = 75
+"""Exit code of a unit that stopped because it was asked: no record, and nothing went wrong."""
+
+_asked = threading.Event()
+
+
+class Stopped(Exception):  # noqa: N818
+    """The unit ends here without a record. `saved`: the next start goes on from its state."""
+
+    def __init__(self, *, saved: bool) -> None:
+        super().__init__("stopped; its state is saved" if saved else "stopped")
+        self.saved = saved
+
+
+def asked() -> bool:
+    return _asked.is_set()
+
+
+def _ask(number: int, frame: Any) -> None:
+    _asked.set()
+
+
+def listen() -> None:
+    """From now on the signals ask. Children that a method forks are ended by them, as ever."""
+    for number in (ASK, signal.SIGTERM):
+        signal.signal(number, _ask)
+    os.register_at_fork(after_in_child=_forget)
+
+
+def _forget() -> None:
+    for number in (ASK, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
