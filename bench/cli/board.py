@@ -1,12 +1,15 @@
 """python -m bench board [results=DIR] [leaderboard=FILE]
 python -m bench board --check    compare with what is there, write nothing; exit 1 on a difference
+python -m bench board verify [keys=DATASETS] [data.root=DIR] [data.cache=DIR]
 python -m bench board claims [claims=FILE]    what the records say of the papers' headlines
 python -m bench board rescore [data.root=DIR] [data.cache=DIR]
 
 Makes tables, figures and leaderboard.md from the records, and nothing but the records. `claims`
 judges what methods/claims.yaml says: supported, contradicted, undecided or not run; records of nano
-backbones decide nothing. `rescore` computes the scores again from kept predictions and says where
-they differ from the record.
+backbones decide nothing. `verify` holds every record against itself, the committed cards and
+splits, and the commits of its method; of the datasets in `keys`, whose copies are here, it works
+out every key again. Exit code 1 if it refuses one. `rescore` computes the scores again from kept
+predictions and says where they differ from the record.
 """
 
 from __future__ import annotations
@@ -19,19 +22,20 @@ from rich.console import Console
 from bench.cli.words import Words, read_words
 from bench.errors import RequestError
 
-KEYS = ("results", "leaderboard", "claims", "data.root", "data.cache")
+KEYS = ("results", "leaderboard", "claims", "keys", "data.root", "data.cache")
+PARTS = "only `board`, `board claims`, `board verify` and `board rescore`"
 
 
 def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
     words = read_words(arguments, keys=KEYS, flags=["--check"])
     if words.plain == ("rescore",):
         return rescore(words, include)
+    if words.plain == ("verify",):
+        return verify(words, include)
     if words.plain == ("claims",):
         return claims(words, include)
     if words.plain:
-        raise RequestError(
-            f"board {' '.join(words.plain)}: only `board`, `board claims` and `board rescore`"
-        )
+        raise RequestError(f"board {' '.join(words.plain)}: {PARTS}")
     results = words.folder("results", "results")
     page = leaderboard_of(words, results)
     if "--check" in words.flags:
@@ -66,6 +70,29 @@ def check(results: Path, page: Path) -> int:
         return 1
     print("tables, figures and leaderboard are what the records give")
     return 0
+
+
+def verify(words: Words, include: tuple[Path, ...]) -> int:
+    from bench.board.verify import verify as verified
+    from bench.errors import unknown
+    from bench.registry import discover
+
+    registry = discover(include)
+    keys = [name for name in words.keys.get("keys", "").split(",") if name]
+    for name in keys:
+        if name not in registry.datasets:
+            raise unknown("dataset", name, registry.datasets)
+    data = {"root": words.keys.get("data.root"), "cache": words.keys.get("data.cache")}
+    found = verified(words.folder("results", "results"), registry, keys=keys, data=data)
+    for line in found.marked:
+        print(f"marked: {line}")
+    for line in found.refused:
+        print(f"refused: {line}")
+    print(
+        f"{found.records} records, {found.keys} keys worked out again: "
+        f"{len(found.refused)} problems, {len(found.marked)} marked"
+    )
+    return 1 if found.refused else 0
 
 
 def claims(words: Words, include: tuple[Path, ...]) -> int:

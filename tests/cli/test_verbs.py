@@ -52,7 +52,7 @@ def test_help_of_everything(bench: Bench) -> None:
         (["new", "metod", "x"], "unknown kind 'metod'; did you mean method?"),
         (["new", "method", "Big-Name"], "a name is lower-case letters, digits and underscores"),
         (["new", "method", "unet"], "there is a method called 'unet' already"),
-        (["board", "rescor"], "board rescor: only `board`, `board claims` and `board rescore`"),
+        (["board", "rescor"], "board rescor: only `board`, `board claims`, `board verify` and `bo"),
         (["ls", "--include"], "--include needs a folder"),
         (["ls", "--include", "/no/folder"], "--include /no/folder: there is no such folder"),
         (["demo", "dataset=acdc"], "the demo has its own data"),

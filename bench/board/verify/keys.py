@@ -1,0 +1,50 @@
+"""A record's key, worked out again from its request and the data themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from bench.board.recipe import words_of
+from bench.data.ready import Ready, make_ready
+from bench.models.checkpoints import card_of, checkpoint_hash
+from bench.plan import choice_key, make_plan
+from bench.record.schema import Record
+from bench.registry import Registry
+from bench.request.compose import compose_demand
+from bench.request.demand import Demand
+
+
+class Keys:
+    """`data`: the request's `data` group: where copies are."""
+
+    def __init__(self, registry: Registry, data: Mapping[str, Any]) -> None:
+        self.registry, self.data = registry, data
+        self.copies: dict[str, Ready] = {}
+        self.demands: dict[tuple[str, ...], Demand] = {}
+
+    def of(self, record: Record) -> tuple[str, str]:
+        """The fingerprint of the copy here, and the key that the request has on it today."""
+        request = record.request
+        words = words_of(record)
+        if words not in self.demands:  # composing takes longer than all the rest
+            self.demands[words] = compose_demand(words, self.registry, gpu=False)
+        demand = replace(
+            self.demands[words],
+            shots=(request.shots,),
+            draws=(request.draw,),
+            seeds=(request.seed,),
+        )
+        [choice] = demand.choices
+        if choice_key(choice) not in self.copies:
+            self.copies[choice_key(choice)] = make_ready(
+                self.registry, choice.dataset, choice.dataset_options, {**demand.data, **self.data}
+            )
+        weights = {
+            (family, name): checkpoint_hash(card_of(family, name), self.data.get("cache"))
+            for family, name in request.checkpoints.items()
+        }
+        plan = make_plan(demand, self.registry, self.copies, device=demand.device, weights=weights)
+        [unit] = plan.units
+        return self.copies[choice_key(choice)].fingerprint, unit.key
