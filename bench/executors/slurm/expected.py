@@ -14,8 +14,10 @@ from bench.unit.spec import Unit
 
 LOOKED_AT = 9
 """Records of one kind that are read: a median needs no more, and a results folder may be large."""
-START = 60.0
-"""Seconds to start a process, to import and to open a volume store, with a cold disk."""
+START = 10.0
+"""Seconds to start a process and to import, which no record counts."""
+COLD = 60.0
+"""The same with a cold disk, and to open a volume store: what a limit must allow."""
 UNKNOWN = 4 * 3600.0
 """Limit of a unit that has neither a budget of seconds nor an earlier record."""
 
@@ -55,11 +57,11 @@ def _expected(unit: Unit) -> Expected:
     earlier = _earlier(unit)
     if earlier:
         typical = median(earlier)
-        return Expected(typical, START + 2 * max(earlier))
+        return Expected(START + typical, COLD + 2 * max(earlier))
     budget = unit.request.budget.seconds
     if budget is None:
         return Expected(None, UNKNOWN)
-    return Expected(START + 1.5 * budget, START + 3 * budget)
+    return Expected(COLD + 1.5 * budget, COLD + 3 * budget)
 
 
 def _earlier(unit: Unit) -> list[float]:
