@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from bench.contract import Clock, Progress
+from bench.contract import Clock, Progress, Stateful
 from bench.train.micro import MicroBatches
 from bench.train.order import batches
 from bench.train.precision import Precision, resolve_precision
@@ -48,6 +49,27 @@ class FitPlan:
         return self.epochs * self.steps(count)
 
 
+@dataclass
+class _Place:
+    """Where a training stands: which batches of the epoch there are, and how many are done."""
+
+    order: torch.Generator | None
+    micro: MicroBatches
+    chosen: list[Tensor] = field(default_factory=list)
+    step: int = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        order = None if self.order is None else self.order.get_state()
+        parts = {"chosen": self.chosen, "step": self.step}
+        return {**parts, "order": order, "size": self.micro.size}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.chosen, self.step = list(state["chosen"]), state["step"]
+        self.micro.size = state["size"]
+        if self.order is not None:
+            self.order.set_state(state["order"])
+
+
 def fit(
     network: nn.Module,
     optimiser: torch.optim.Optimizer,
@@ -59,6 +81,7 @@ def fit(
     loss: Callable[..., Tensor],
     rate: Callable[[], float],
     device: torch.device | str,
+    keeps: Mapping[str, Stateful] | None = None,
 ) -> Iterator[Progress]:
     """Train until the harness stops pulling or the recipe ends; a Progress an optimiser step.
 
@@ -69,6 +92,9 @@ def fit(
                drawn once a step, so a step that is done again in smaller parts sees the same
     loss       some of these samples -> their mean loss
     rate       called before each step: the factor on every group's base rate
+    keeps      what changes with the steps beside network, optimiser, scaler and order: the schedule
+               behind `rate`, say. Given, even empty, it lets the training go on where it was
+               stopped. None: nobody knows, and it begins anew
     """
     device = torch.device(device)
     micro = MicroBatches(
@@ -81,9 +107,17 @@ def fit(
     learned = [p for group in optimiser.param_groups for p in group["params"]]
     order = None if plan.seed is None else torch.Generator().manual_seed(plan.seed)
     steps = plan.steps(count)
+    place = _Place(order, micro)
+    if keeps is not None and hasattr(clock, "resume"):
+        own = {"network": network, "optimiser": optimiser, "scaler": micro.scaler, "place": place}
+        clock.resume(**own, **keeps)
     while clock.limited or clock.steps < plan.recipe_steps(count):
-        chosen = batches(count, batch=plan.batch_of(count), steps=steps, generator=order)
-        for step, indices in enumerate(chosen):
+        if place.step == len(place.chosen):
+            chosen = batches(count, batch=plan.batch_of(count), steps=steps, generator=order)
+            place.step, place.chosen = 0, list(chosen)
+        while place.step < steps:
+            indices = place.chosen[place.step]
+            place.step += 1
             network.train()  # `predict` may have been called since the last step
             factor = rate()
             for group, base in zip(optimiser.param_groups, base_rates, strict=True):
@@ -96,4 +130,4 @@ def fit(
                 nn.utils.clip_grad_norm_(learned, plan.clip)
             micro.scaler.step(optimiser)
             micro.scaler.update()
-            yield Progress(steps=1, samples=len(indices), loss=value, epoch=step == steps - 1)
+            yield Progress(steps=1, samples=len(indices), loss=value, epoch=place.step == steps)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from bench.contract import Clock
 from bench.train.schedule import Decay, poly_decay
@@ -45,6 +47,19 @@ class FittedSchedule:
         if step < warm_up:
             return (step + 1) / warm_up
         return self.decay(float(step), total / self.ends_at, float(warm_up))
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it saw so far: a training that goes on elsewhere has the same rates."""
+        return {
+            "first": self._first,
+            "before": self._before,
+            "since": self._since,
+            "warm": self._warm,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._first, self._warm = state["first"], state["warm"]
+        self._before, self._since = state["before"], state["since"]
 
     def _look(self, step: int) -> None:
         """The pace counts from the first step on, what was spent before (encoding, say) is no part

@@ -1,0 +1,83 @@
+"""The fit loop stopped between two steps and gone on in a new process's place: the same weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from bench.train.fit import FitPlan, fit
+from bench.train.fitted import FittedSchedule
+from bench.unit.clock import BudgetClock
+from bench.unit.drive import Drive, drive
+from bench.unit.rng import RandomStream
+from bench.unit.saved import SavedState
+from bench.unit.savepoint import Savepoint
+from bench.unit.stop import Stopped
+
+STEPS = 30
+
+
+def train(
+    folder: Path, *, stop: int = 0, seed: int | None = None, forget: bool = False
+) -> tuple[Drive, dict[str, Tensor]]:
+    """A start of the training; with `stop`, it is asked to stop after so many of its steps.
+    `forget`: it draws from a generator of its own that nobody keeps."""
+    looks = iter(range(1, 10**6))
+    savepoint = Savepoint(SavedState(folder / "state.safetensors", {}), lambda: next(looks) == stop)
+    clock = BudgetClock(seconds_limit=None, steps_limit=STEPS, savepoint=savepoint)
+    random = RandomStream(3)
+    x = torch.linspace(-1, 1, 33).reshape(11, 3)
+    y = x.sum(dim=1, keepdim=True).sin()
+    with random.use():
+        network = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.3), nn.Linear(8, 1))
+        optimiser = torch.optim.AdamW(network.parameters(), lr=0.05)
+    schedule = FittedSchedule(clock, recipe_steps=100, warm_up=40, short_warm_up=5)
+
+    private = torch.Generator() if forget else None
+
+    def sample(chosen: Tensor) -> tuple[Tensor, Tensor]:
+        return x[chosen] + 0.1 * torch.randn(len(chosen), 3, generator=private), y[chosen]
+
+    def loss(inputs: Tensor, targets: Tensor) -> Tensor:
+        return (network(inputs) - targets).square().mean()
+
+    work = fit(
+        network,
+        optimiser,
+        clock=clock,
+        plan=FitPlan(batch=4, epochs=100, fill=True, seed=seed),
+        count=len(x),
+        sample=sample,
+        loss=loss,
+        rate=schedule,
+        device="cpu",
+        keeps={"schedule": schedule},
+    )
+    return drive(work, clock=clock, random=random), dict(network.state_dict())
+
+
+@pytest.mark.parametrize("seed", [None, 7])
+@pytest.mark.parametrize("stops", [(1,), (3,), (4,), (17,), (2, 9, 5), (STEPS - 1,)])
+def test_the_same_weights(tmp_path: Path, stops: tuple[int, ...], seed: int | None) -> None:
+    """In the middle of an epoch of three batches, at its end, in the warm-up, near the end."""
+    whole, expected = train(tmp_path / "whole", seed=seed)
+    for stop in stops:
+        with pytest.raises(Stopped) as stopped:
+            train(tmp_path / "parted", stop=stop, seed=seed)
+        assert stopped.value.saved
+    parted, found = train(tmp_path / "parted", seed=seed)
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert len(parted.laps) == len(whole.laps) == STEPS
+    assert parted.phase.epochs == whole.phase.epochs == STEPS / 3
+
+
+def test_what_is_left_out_is_seen(tmp_path: Path) -> None:
+    """The comparison above can fail."""
+    _, expected = train(tmp_path / "whole", forget=True)
+    with pytest.raises(Stopped):
+        train(tmp_path / "parted", stop=3, forget=True)
+    _, found = train(tmp_path / "parted", forget=True)
+    assert not all(torch.equal(found[name], expected[name]) for name in expected)
