@@ -26,16 +26,18 @@ class Part(BaseModel):
 class Arm(Part):
     """A row: this method with these options, and with nothing else changed by a user.
 
-    pool  whose images without labels: the dataset's own, those of several datasets, or any
+    pool  whose images without labels: the dataset's own, those of several datasets, any, or those
+          of exactly these datasets
     """
 
     method: Text
     options: dict[str, Value] = {}
-    pool: Literal["own", "several", "any"] = "own"
+    pool: Literal["own", "several", "any"] | Annotated[list[Text], Field(min_length=2)] = "own"
 
     @property
     def label(self) -> str:
-        pool = ["pool=several"] if self.pool == "several" else []
+        named = self.pool if isinstance(self.pool, str) else "+".join(sorted(self.pool))
+        pool = [] if named in ("own", "any") else [f"pool={named}"]
         return " ".join([self.method, *(f"{n}={self.options[n]}" for n in self.options), *pool])
 
 

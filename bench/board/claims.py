@@ -129,10 +129,18 @@ def _matches(arm: Arm, row: Row) -> bool:
         return False
     options = json.loads(row.variant.options)
     changed = {override.partition("=")[0] for override in row.variant.overrides}
-    if arm.pool != "any" and ("pool" in changed) != (arm.pool == "several"):
-        return False  # a pool of other datasets is one of the row's overrides, and no option
+    if not _pool_matches(arm, row):
+        return False
     asked = {name: options.get(name, _NOTHING) for name in arm.options}
     return asked == arm.options and changed <= {*arm.options, "pool"}
+
+
+def _pool_matches(arm: Arm, row: Row) -> bool:
+    """A pool of other datasets is one of the row's overrides, and no option: "pool=a+b"."""
+    words = dict(override.split("=", 1) for override in row.variant.overrides)
+    if isinstance(arm.pool, str):
+        return arm.pool == "any" or ("pool" in words) == (arm.pool == "several")
+    return set(arm.pool) == set(words.get("pool", "").split("+"))
 
 
 _NOTHING = object()

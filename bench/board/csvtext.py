@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 
 def line(*values: object) -> str:
@@ -15,6 +16,12 @@ def lines(rows: Iterable[Sequence[object]]) -> str:
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerows(rows)
     return buffer.getvalue()
+
+
+@lru_cache(maxsize=4096)  # names of cases, patients and classes stand in thousands of lines
+def field(text: str) -> str:
+    """One value, quoted where it has to be."""
+    return line(text, "")[:-2]
 
 
 def number(value: float | None) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
 from bench.board.plots import classes, curves, equivalence, pairs, pareto, ranks, shots
 from bench.board.plots.style import Looks, looks, quiet_style
 from bench.board.statistics import TableStatistics
+from bench.board.tables import Table
 from bench.board.text import slug
 
 Draw = Callable[[], Figure | None]
@@ -19,27 +21,52 @@ INDENT = re.compile(r"\n +")
 """Coordinates; not the small factors by which glyphs are scaled."""
 
 
-def figure_files(
-    statistics: Sequence[TableStatistics], full: int | None = None
-) -> dict[str, dict[str, tuple[str, str]]]:
-    """Table id -> title -> (file name, SVG). Tables without a done unit have none.
+@dataclass(frozen=True)
+class Limits:
+    """A figure costs as much time as reading a hundred records, so a large board has fewer.
 
-    full: so many tables, those with the most done units, have all figures; others the first alone
+    units   tables have all figures as long as their done units together are so many, the largest
+            table always
+    tables  so many tables have at least the first figure
     """
-    drawn = [found for found in statistics if found.table.machines]
-    by_size = sorted(drawn, key=lambda found: len(found.table.failed) - len(found.table.units))
-    whole = {found.table.key.id for found in by_size[:full]}
+
+    units: int = 1200
+    tables: int = 24
+
+
+def figure_files(
+    statistics: Sequence[TableStatistics], limits: Limits | None = None
+) -> dict[str, dict[str, tuple[str, str]]]:
+    """Table id -> title -> (file name, SVG), the largest tables first where there are `limits`.
+    Tables without a done unit have none."""
+    drawn = [found.table for found in statistics if found.table.machines]
+    any_, whole = chosen(drawn, limits) if limits else ({t.key.id for t in drawn},) * 2
     style = looks([found.table for found in statistics])
     files: dict[str, dict[str, tuple[str, str]]] = {}
     with quiet_style():
-        for found in drawn:
+        for found in statistics:
             key = found.table.key
+            if key.id not in any_:
+                continue
             name = f"{slug(key.dataset)}-{slug(key.budget.name)}-{key.id}"
             files[key.id] = {
                 title: (f"{name}-{kind}.svg", svg_text(figure))
                 for title, kind, figure in _figures(found, style, everything=key.id in whole)
             }
     return files
+
+
+def chosen(tables: Sequence[Table], limits: Limits) -> tuple[set[str], set[str]]:
+    """Ids of tables with figures, and of those with all."""
+    sizes = [(len(table.units) - len(table.failed), table.key.id) for table in tables]
+    sizes.sort(key=lambda pair: (-pair[0], pair[1]))
+    whole: set[str] = set()
+    total = 0
+    for size, name in sizes:
+        total += size
+        if total <= limits.units or not whole:
+            whole.add(name)
+    return {name for _, name in sizes[: limits.tables]} | whole, whole
 
 
 def _figures(

@@ -14,9 +14,6 @@ from bench.board.recordpage import page_name, record_page
 from bench.board.statistics import statistics_of
 from bench.board.tables import Table, every_unit, tables_of
 
-FULL = 6
-"""Tables with all figures: a figure costs as much as the records of a hundred units."""
-
 
 @dataclass(frozen=True)
 class BoardSummary:
@@ -84,9 +81,9 @@ def _render(tables: list[Table], results: Path, leaderboard: Path | None) -> dic
     figures: dict[str, dict[str, tuple[str, str]]] = {}
     if any(table.machines for table in tables):
         # Late: without figures nobody waits for matplotlib.
-        from bench.board.figures import figure_files
+        from bench.board.figures import Limits, figure_files
 
-        figures = figure_files(statistics, FULL)
+        figures = figure_files(statistics, Limits())
     for drawn in figures.values():
         for name, svg in drawn.values():
             wanted[results / "figures" / name] = svg.encode("utf-8", "backslashreplace")

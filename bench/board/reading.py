@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 from collections import Counter
@@ -11,7 +12,7 @@ from typing import TypeVar, cast
 
 import numpy as np
 
-from bench.board.csvtext import lines, number
+from bench.board.csvtext import field, line, number
 from bench.board.recipe import words_of
 from bench.board.text import plain, value_text
 from bench.board.times import events_of
@@ -32,6 +33,22 @@ def read_units(results: Path, seen: Callable[[Record], None] | None = None) -> l
     shown each record while it is at hand."""
     units: dict[str, tuple[Unit, Path]] = {}
     known: dict[object, object] = {}
+    collecting = gc.isenabled()
+    gc.disable()  # records hold no cycles, and looking for some takes a third of the time
+    try:
+        _read(results, units, known, seen)
+    finally:
+        if collecting:
+            gc.enable()
+    return [units[key][0] for key in sorted(units)]
+
+
+def _read(
+    results: Path,
+    units: dict[str, tuple[Unit, Path]],
+    known: dict[object, object],
+    seen: Callable[[Record], None] | None,
+) -> None:
     for path in record_files(results):
         record = read_record(path)
         unit = unit_of(record, known)
@@ -42,7 +59,6 @@ def read_units(results: Path, seen: Callable[[Record], None] | None = None) -> l
         units[unit.key] = (unit, path)
         if seen is not None:
             seen(record)
-    return [units[key][0] for key in sorted(units)]
 
 
 T = TypeVar("T")
@@ -85,9 +101,23 @@ def unit_of(record: Record, known: dict[object, object]) -> Unit:
         false_volume=_false_volume(record.cases, in_millilitres=measured),
         volume_unit="ml" if measured else "voxels",
         file=record_path(Path(), record.request, record.key).as_posix(),
-        words=_shared(words_of(record), known),
+        words=_words(record, table, variant, known),
         long=_long(record, table, variant),
     )
+
+
+def _words(
+    record: Record, table: TableKey, variant: Variant, known: dict[object, object]
+) -> tuple[str, ...]:
+    """Of many units the same: worked out once for all that agree in what they are made of."""
+    request, machine = record.request, record.machine
+    options = json.dumps(request.dataset_options, sort_keys=True) if request.dataset_options else ""
+    changed = tuple(map(repr, record.method.overrides.items()))
+    place = (id(table), id(variant), request.dataset, options, changed, tuple(request.pool))
+    here = ("words", place, machine.device, machine.threads, bool(record.data.skipped))
+    if here not in known:
+        known[here] = words_of(record)
+    return cast(tuple[str, ...], known[here])
 
 
 def _table_key(record: Record) -> TableKey:
@@ -181,22 +211,35 @@ def _by_patient(record: Record, patients: tuple[str, ...]) -> tuple[np.ndarray, 
     NaN where every case of the patient was empty in reference and prediction.
     """
     names = record.data.classes
-    row = {patient: index for index, patient in enumerate(patients)}
-    found: list[list[list[ClassScore]]] = [[[] for _ in names] for _ in patients]
+    of_patient: dict[str, list[CaseResult]] = {patient: [] for patient in patients}
     for case in record.cases:
-        for column, name in enumerate(names):
-            score = case.classes.get(name)
-            if score is not None and score.dice is not None and score.iou is not None:
-                found[row[case.patient]][column].append(score)
-    dice = [[_mean([s.dice for s in scores]) for scores in line] for line in found]
-    iou = [[_mean([s.iou for s in scores]) for scores in line] for line in found]
-    shape = (len(patients), len(names))
-    return np.array(dice, float).reshape(shape), np.array(iou, float).reshape(shape)
+        of_patient[case.patient].append(case)
+    found: list[list[tuple[float, float]]] = []
+    for cases in of_patient.values():
+        if len(cases) == 1:  # nearly always, and there are many
+            scores = [cases[0].classes.get(name) for name in names]
+            found.append([_pair(score) for score in scores])
+        else:
+            found.append([_mean_pair([c.classes.get(name) for c in cases]) for name in names])
+    both = np.array(found, float).reshape(len(patients), len(names), 2)
+    return np.ascontiguousarray(both[..., 0]), np.ascontiguousarray(both[..., 1])
 
 
-def _mean(values: Sequence[float | None]) -> float:
-    given = [value for value in values if value is not None]
-    return sum(given) / len(given) if given else float("nan")
+NOTHING = (float("nan"), float("nan"))
+
+
+def _pair(score: ClassScore | None) -> tuple[float, float]:
+    if score is None or score.dice is None or score.iou is None:
+        return NOTHING
+    return score.dice, score.iou
+
+
+def _mean_pair(scores: Sequence[ClassScore | None]) -> tuple[float, float]:
+    pairs = [pair for pair in map(_pair, scores) if pair is not NOTHING]
+    if not pairs:
+        return NOTHING
+    dice, iou = zip(*pairs, strict=True)
+    return sum(dice) / len(dice), sum(iou) / len(iou)
 
 
 def _empties(cases: list[CaseResult]) -> Counter[tuple[str, str]]:
@@ -215,18 +258,20 @@ def _false_volume(cases: list[CaseResult], *, in_millilitres: bool) -> float:
 
 
 def _long(record: Record, table: TableKey, variant: Variant) -> str:
+    """Put together by hand: of a record's many lines only the numbers differ."""
     request = record.request
-    prefix = (
+    prefix = line(
         *(plain(table.dataset), table.fingerprint, table.split, table.backbone),
         *(table.budget.name, table.val, table.protocol, variant.method),
         *(" ".join(variant.overrides), request.shots, request.draw, request.seed, record.key),
-    )
-    return lines(
-        (
-            *(*prefix, case.case, case.patient, name, score.tp, score.fp, score.fn),
-            *(number(score.dice), number(score.iou), number(score.hd95), number(score.assd)),
-            *(number(score.nsd), score.empty or ""),
-        )
-        for case in sorted(record.cases, key=lambda case: case.case)
-        for name, score in sorted(case.classes.items())
-    )
+    )[:-1]
+    found = []
+    for case in sorted(record.cases, key=lambda case: case.case):
+        head = f"{prefix},{field(case.case)},{field(case.patient)}"
+        for name, s in sorted(case.classes.items()):
+            scores = f"{number(s.dice)},{number(s.iou)},{number(s.hd95)},{number(s.assd)}"
+            counts = f"{s.tp},{s.fp},{s.fn}"
+            found.append(
+                f"{head},{field(name)},{counts},{scores},{number(s.nsd)},{s.empty or ''}\n"
+            )
+    return "".join(found)

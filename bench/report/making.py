@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from bench.board.figures import figure_files
-from bench.board.making import FULL
+from bench.board.figures import Limits, figure_files
 from bench.board.reading import read_units
 from bench.board.statistics import TableStatistics, statistics_of
 from bench.board.tables import every_unit, tables_of
@@ -25,6 +24,8 @@ from bench.report.kept import shown_cases
 from bench.report.tables import overview, section
 
 ASSETS = files("bench.report") / "assets"
+WITH_PAIRS = 12
+"""Comparisons beyond which the pairs are left to the CSV files: there are hundreds in each."""
 EMPTY = "There are no records here yet: python -m bench run method=... dataset=... makes some."
 
 
@@ -85,9 +86,9 @@ def _page(
         versions = ", ".join(str(v) for v in sorted({table.key.protocol for table in tables}))
         counts += f"; protocol version {versions}"
     first = overview(statistics) if tables else f"<p>{EMPTY}</p>"
-    drawn = figure_files(statistics, FULL)
+    drawn = figure_files(statistics, Limits())
     sections = "".join(
-        section(one, drawn.get(one.table.key.id, {}), everything=len(statistics) <= FULL)
+        section(one, drawn.get(one.table.key.id, {}), everything=len(statistics) <= WITH_PAIRS)
         for one in statistics
     )
     body = f"""<a class="skip" href="#main">To the content</a>

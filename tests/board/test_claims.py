@@ -196,9 +196,18 @@ def test_rows_are_found_by_their_options(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pool", "rows"), [("own", ["alpha"]), ("several", ["alpha pool=a+b"]), ("any", None)]
+    ("pool", "rows"),
+    [
+        ("own", ["alpha"]),
+        ("several", ["alpha pool=a+b"]),
+        ("any", None),
+        (["b", "a"], ["alpha pool=a+b"]),
+        (["a", "c"], []),
+    ],
 )
-def test_rows_are_found_by_their_pool(tmp_path: Path, pool: str, rows: list[str] | None) -> None:
+def test_rows_are_found_by_their_pool(
+    tmp_path: Path, pool: str | list[str], rows: list[str] | None
+) -> None:
     """A pool of several datasets is a row of its own, named by an override that is no option."""
     shared = record(overrides={"pool": "a+b"}, **PUBLISHED).model_dump()
     shared["request"]["options"].pop("pool")
@@ -210,7 +219,7 @@ def test_rows_are_found_by_their_pool(tmp_path: Path, pool: str, rows: list[str]
         record(method="beta", **PUBLISHED),
     )
     names = sorted(f.first.removesuffix(", 1 shot") for f in found.findings)
-    assert names == (rows or ["alpha", "alpha pool=a+b"])
+    assert names == (["alpha", "alpha pool=a+b"] if rows is None else rows)
 
 
 def test_times_the_labels_and_shots(tmp_path: Path) -> None:

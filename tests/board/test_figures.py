@@ -26,8 +26,8 @@ def tables(results: Path, *records: Record) -> list[Table]:
     return tables_of(read_units(results))
 
 
-def files_of(found: list[Table], full: int | None = None) -> dict[str, dict[str, tuple[str, str]]]:
-    return figure_files([statistics_of(table) for table in found], full)
+def files_of(found: list[Table]) -> dict[str, dict[str, tuple[str, str]]]:
+    return figure_files([statistics_of(table) for table in found])
 
 
 def means(axes: Axes) -> dict[str, list[tuple[float, float]]]:

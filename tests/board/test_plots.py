@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from bench.board.figures import figure_files
+from bench.board.figures import Limits, figure_files
 from bench.board.plots.classes import classes_figure, fullest
 from bench.board.plots.curves import curves_figure, middle_curve
 from bench.board.plots.equivalence import equivalence_figure
@@ -124,7 +124,7 @@ def test_ranks_have_rings_dots_and_letters(swept: TableStatistics) -> None:
             for (_, row), size in zip(dots.get_offsets(), dots.get_sizes(), strict=True)
             if row == y
         ]
-        assert sum(areas) == pytest.approx(1)  # every time it had some rank
+        assert sum(areas) == pytest.approx(1, abs=0.05)  # nearly every time a rank is shown
     assert sorted(texts(panels[2])) == sorted(s.letters for s in column.standings.values())
 
 
@@ -189,7 +189,12 @@ def test_only_the_largest_tables_have_all_figures(tmp_path: Path) -> None:
         record([[0.5], [0.6]], dataset="small"),
         record(dataset="failed", reason="crash"),
     )
-    files = figure_files(found, 1)
-    sizes = {found.table.key.dataset: len(files.get(found.table.key.id, ())) for found in found}
-    assert sizes == {"failed": 0, "small": 1, "toy": 3}
-    assert [len(figures) for figures in figure_files(found, None).values()] == [3, 3]
+    names = {one.table.key.id: one.table.key.dataset for one in found}
+
+    def sizes(limits: Limits | None) -> dict[str, int]:
+        return {names[key]: len(drawn) for key, drawn in figure_files(found, limits).items()}
+
+    assert sizes(None) == {"small": 3, "toy": 3}
+    assert sizes(Limits(units=3, tables=1)) == {"small": 3, "toy": 3}
+    assert sizes(Limits(units=2, tables=2)) == {"small": 1, "toy": 3}
+    assert sizes(Limits(units=0, tables=0)) == {"toy": 3}  # the largest always

@@ -11,6 +11,8 @@ from bench.board.plots.words import place_lines, row_text, shot_text
 from bench.board.statistics import ColumnStatistics, TableStatistics
 from bench.board.tables import Row
 
+SEEN = 0.005
+"""A smaller share is a dot that nobody sees."""
 TITLE = "Ranks, draws and patients drawn again 1000 times"
 READING = (
     "area of a dot: share of the times; ring: the rank here; bar: 95 % of the ranks",
@@ -51,7 +53,9 @@ def _panel(axes: Axes, column: ColumnStatistics, rows: list[Row]) -> None:
         if standing is None or standing.ranks is None:
             continue
         ranks = standing.ranks
-        dots += [(rank + 1, place, share) for rank, share in enumerate(ranks.shares) if share]
+        dots += [
+            (rank + 1, place, share) for rank, share in enumerate(ranks.shares) if share >= SEEN
+        ]
         rings.append((ranks.rank, place))
         bars.append((place, ranks.low, ranks.high))
         axes.text(len(rows) + 0.8, place, standing.letters, va="center", fontsize=7)
