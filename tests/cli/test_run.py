@@ -208,6 +208,40 @@ def test_an_interrupted_sweep_goes_on(
     assert all(record.status == "done" for record in records(tmp_path).values())
 
 
+def test_a_unit_goes_on_from_its_step(
+    tmp_path: Path, toys: Path, cache: Path, bench: Bench
+) -> None:
+    """A plain kill is Ctrl-C: what a method can go on with is not done again."""
+    bench("prepare", "dataset=phantom")
+    diary = tmp_path / "diary.txt"
+    command = [
+        *(sys.executable, "-m", "bench", "run", "method=resumes", "shots=1", "draw=0"),
+        *("method.steps=400", "method.sleep=0.02", f"method.diary={diary}", "budget=steps-500"),
+        *("budget.probes=0", f"results={tmp_path}", f"data.cache={cache}"),
+        *("--include", str(toys)),
+    ]
+    first = subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE)
+    end = time.monotonic() + 90
+    while not diary.exists():
+        assert time.monotonic() < end, "the unit never began"
+        time.sleep(0.1)
+    time.sleep(1)
+    first.terminate()
+    output = first.communicate(timeout=30)[0]
+    assert first.returncode == 130
+    assert f"--include {toys}" in output, "the command to go on is whole"
+    assert records(tmp_path) == {}
+    once = bench("status", "--once", f"results={tmp_path}")
+    assert once.out.startswith("1 units · 1 stopped")
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 0
+    (record,) = records(tmp_path).values()
+    assert [part.resumed for part in record.interruptions] == [True]
+    assert record.adaptation.steps == 400
+    begun = [int(line.split()[1]) for line in diary.read_text().splitlines()]
+    assert begun[0] == 0 < begun[1]
+    assert "gone on from its state" in bench("show", record.key, f"results={tmp_path}").out
+
+
 def test_two_sweeps_share_the_work(tmp_path: Path, toys: Path, cache: Path, bench: Bench) -> None:
     bench("prepare", "dataset=phantom")
     both = [sweep(tmp_path, toys, cache) for _ in range(2)]
