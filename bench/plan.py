@@ -88,8 +88,10 @@ def _units(
     draws = demand.draws or tuple(str(number) for number in range(DEFAULT_DRAWS))
     drawn: dict[tuple[str, str, str], Drawn] = {}
     units: list[Unit] = []
+    results = str(demand.results.resolve())  # asks the disk: once, not a unit
     for choice in demand.choices:
         copy = ready[choice_key(choice)]
+        store = str(copy.store.folder.resolve())
         found, card = registry.method(choice.method)
         _, dataset = registry.dataset(choice.dataset)
         source = source_hash(found.folder)
@@ -113,6 +115,8 @@ def _units(
                                 copy=copy,
                                 pool=unit_pool(request, copy, drawn[place], pools),
                                 demand=demand,
+                                store=store,
+                                results=results,
                                 device=device,
                                 include=include,
                                 weights=weights,
@@ -154,6 +158,8 @@ def _unit(
     copy: Ready,
     pool: Pool,
     demand: Demand,
+    store: str,
+    results: str,
     device: str,
     include: Sequence[Path],
     weights: Mapping[tuple[str, str], str],
@@ -225,8 +231,8 @@ def _unit(
         others=pool.others,
         probe=list(drawn.probe),
         test=list(drawn.test),
-        store=str(copy.store.folder.resolve()),
-        results=str(demand.results.resolve()),
+        store=store,
+        results=results,
         include=tuple(str(path.resolve()) for path in include),
         keep=demand.keep,
         device=device,

@@ -42,7 +42,7 @@ from bench.executors import make_executor
 from bench.executors.known import executor_class
 from bench.executors.sweeps import note_sweep
 from bench.plan import Plan, choice_key, make_plan
-from bench.record.store import read_record
+from bench.record.store import read_record, status_of
 from bench.registry import Registry, discover
 from bench.request.checks import check_name, default_of
 from bench.request.compose import compose_demand
@@ -159,17 +159,15 @@ def report(plan: Plan, *, waited: bool = True) -> int:
     done = left = 0
     for unit in plan.units:
         path = path_of(unit)
-        if not path.exists():
-            left += 1
-            continue
         try:
-            record = read_record(path)
+            status = status_of(path)
+            record = read_record(path) if status == "failed" else None
         except RequestError as error:
             failed.append((unit, str(error), ""))
             continue
-        if record.status == "done":
-            done += 1
-        else:
+        left += status is None
+        done += status == "done"
+        if record is not None:
             log = f"  log: {Path(unit.results) / record.files.log}" if record.files.log else ""
             failed.append((unit, record.reason or "", log))
     where = Path(plan.units[0].results) / "records" if plan.units else Path("results")

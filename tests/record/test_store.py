@@ -218,3 +218,17 @@ def test_what_is_no_key(tmp_path: Path, key: str) -> None:
     assert refused(find_record, tmp_path, key) == (
         f"{key!r} is no record key: 4 to 16 hexadecimal digits (see `ls records`)"
     )
+
+
+def test_a_status_is_read_from_the_head_of_a_whole_record_alone(make: Make, tmp_path: Path) -> None:
+    """A record as it is written needs no parsing; a cut one is not taken for done by its head."""
+    path = tmp_path / "record.json"
+    for status in ("done", "failed"):
+        write_record(path, make(status=status))
+        assert status_of(path) == status
+    text = path.read_text()
+    path.write_text(json.dumps(json.loads(text)))  # in another hand, and still a record
+    assert status_of(path) == "failed"
+    path.write_text(text[: len(text) // 2])
+    with pytest.raises(RequestError, match="not a record; delete it and run the unit again"):
+        status_of(path)
