@@ -60,7 +60,7 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
 def run(arguments: Sequence[str], include: tuple[Path, ...], *, command: str) -> int:
     """`command`: what to type to go on after an interrupt."""
     registry = discover(include)
-    device = _device(arguments)
+    device = device_of(arguments)
     demand = compose_demand(arguments, registry, gpu=device.startswith("cuda"))
     ready: dict[str, Ready] = {}
     for choice in demand.choices:
@@ -88,7 +88,7 @@ def run(arguments: Sequence[str], include: tuple[Path, ...], *, command: str) ->
     return report(plan, waited=getattr(executor, "waits", True))
 
 
-def _device(arguments: Sequence[str]) -> str:
+def device_of(arguments: Sequence[str]) -> str:
     """What is here; where units run elsewhere, what the request says."""
     words = {key: value for key, _, value in (word.partition("=") for word in arguments)}
     given = words.get("device", "auto")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bench.cli.run import device_of
 from bench.errors import RequestError
 from bench.executors.known import executor_defaults
 from bench.executors.slurm.options import SlurmOptions, read_options
@@ -82,3 +83,25 @@ def test_without_slurm_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RequestError) as caught:
         executor_class("slurm")(executor_defaults("slurm"))
     assert str(caught.value).startswith("executor=slurm: there is no sbatch, squeue, scontrol")
+
+
+@pytest.mark.parametrize(
+    ("words", "device"),
+    [
+        (["executor=slurm"], "cpu"),
+        (["executor=slurm", "device=cuda"], "cuda"),
+        (["executor=slurm", "executor.gpus=2"], "cuda"),
+        (["executor=slurm", "executor.gpus=0"], "cpu"),
+        (["executor=slurm", "executor.gpus=1", "device=cpu"], "cpu"),
+    ],
+)
+def test_nobody_looks_for_a_gpu_here(words: list[str], device: str) -> None:
+    """A machine from which jobs are submitted has none."""
+    assert device_of(words) == device
+
+
+@pytest.mark.parametrize("executor", ["slurm", "local"])
+def test_a_mistyped_device(executor: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        device_of([f"executor={executor}", "device=cdua"])
+    assert str(caught.value).startswith("unknown device 'cdua'; did you mean cuda")
