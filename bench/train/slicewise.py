@@ -128,6 +128,7 @@ def fit_slices(
     """Train on every labelled slice of the support; a Progress an optimiser step.
 
     optimiser  each of its groups has its own base rate in "lr"
+    loss       depends on the network and on chance alone: a stopped training goes on without more
     views      augments a whole batch on the device; the default is the one shared by all methods
     """
     recipe, share = _for_device(recipe, clock, torch.device(device))
@@ -161,6 +162,7 @@ def fit_slices(
         loss=batch_loss,
         rate=lambda: share * schedule(),
         device=device,
+        keeps={"schedule": schedule},
     )
 
 

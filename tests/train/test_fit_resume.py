@@ -7,15 +7,19 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
+from bench.data.slices import Canvas
 from bench.train.fit import FitPlan, fit
 from bench.train.fitted import FittedSchedule
+from bench.train.slicewise import SliceRecipe, fit_slices
 from bench.unit.clock import BudgetClock
 from bench.unit.drive import Drive, drive
 from bench.unit.rng import RandomStream
 from bench.unit.saved import SavedState
 from bench.unit.savepoint import Savepoint
 from bench.unit.stop import Stopped
+from tests.unit.conftest import drawn
 
 STEPS = 30
 
@@ -72,6 +76,38 @@ def test_the_same_weights(tmp_path: Path, stops: tuple[int, ...], seed: int | No
     assert all(torch.equal(found[name], expected[name]) for name in expected)
     assert len(parted.laps) == len(whole.laps) == STEPS
     assert parted.phase.epochs == whole.phase.epochs == STEPS / 3
+
+
+def test_slices_go_on_too(tmp_path: Path) -> None:
+    """`fit_slices` says itself what it keeps: methods on it can be stopped without a line more."""
+
+    def train_slices(folder: Path, stop: int = 0) -> dict[str, Tensor]:
+        looks = iter(range(1, 10**6))
+        file = SavedState(folder / "state.safetensors", {})
+        savepoint = Savepoint(file, lambda: next(looks) == stop)
+        clock = BudgetClock(seconds_limit=None, steps_limit=12, savepoint=savepoint)
+        random = RandomStream(3)
+        with random.use():
+            network = nn.Conv2d(1, 3, 3, padding=1)
+        work = fit_slices(
+            network,
+            torch.optim.Adam(network.parameters(), lr=0.05),
+            support=[drawn(0), drawn(1)],
+            canvas=Canvas(16),
+            clock=clock,
+            recipe=SliceRecipe(batch=4, epochs=10, warm_up=5),
+            loss=lambda x, y, done: cross_entropy(network(x), y.long(), ignore_index=255),
+            device="cpu",
+        )
+        drive(work, clock=clock, random=random)
+        return dict(network.state_dict())
+
+    expected = train_slices(tmp_path / "whole")
+    with pytest.raises(Stopped) as stopped:
+        train_slices(tmp_path / "parted", stop=5)
+    assert stopped.value.saved
+    found = train_slices(tmp_path / "parted")
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
 def test_what_is_left_out_is_seen(tmp_path: Path) -> None:
