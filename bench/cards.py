@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -18,36 +17,11 @@ from pydantic import (
 )
 
 from bench.errors import RequestError, nearest
+from bench.options import Option, OptionValue
 
 Text = Annotated[str, Field(min_length=1)]
 Entry = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*:[A-Za-z_][A-Za-z0-9_]*$")]
-LOST_NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")
-"""Numbers that YAML 1.1 takes for text: 1e-3 has no point, 1.0e3 no sign."""
 Family = Literal["sam", "sam2", "dino"]
-OptionValue = bool | int | float | str | list[Any] | None
-
-
-class Option(BaseModel):
-    """One option of a method or dataset: its default, what it may be, what it does."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    default: OptionValue
-    choices: list[OptionValue] | None = None
-    help: str = ""
-
-    @field_validator("default")
-    @classmethod
-    def _is_no_lost_number(cls, value: OptionValue) -> OptionValue:
-        if isinstance(value, str) and LOST_NUMBER.fullmatch(value):
-            raise ValueError(f"YAML reads {value} as text; write a point and a sign, as in 1.0e-3")
-        return value
-
-    @model_validator(mode="after")
-    def _default_is_a_choice(self) -> Self:
-        if self.choices is not None and self.default not in self.choices:
-            raise ValueError(f"the default {self.default!r} is not among the choices")
-        return self
 
 
 class Card(BaseModel):

@@ -171,42 +171,8 @@ def make_options(
 def check_option(found: Found, name: str, value: Any) -> Any:
     """`value` as the option's own type, or an error that says what it may be."""
     assert found.card is not None
-    option = found.card.options[name]
     label = f"option {name} of {found.kind} {found.name}"
-    if option.choices is not None:
-        allowed = {str(choice): choice for choice in option.choices}
-        text = str(value)
-        if text not in allowed and type(value) is int:  # 1 for 1.0
-            text = str(float(value))
-        if text not in allowed:
-            raise unknown(f"value for {label}", str(value), allowed)
-        return allowed[text]
-    if isinstance(option.default, list) and isinstance(value, list):
-        if len({type(element) for element in option.default}) != 1:
-            return value
-        return [_like(option.default[0], element, f"{label}: in {value!r}") for element in value]
-    return _like(option.default, value, label)
-
-
-def _like(default: Any, value: Any, label: str) -> Any:
-    """`value` as the type of `default`; a default of None takes anything."""
-    if default is None:
-        return value
-    wrong = RequestError(f"{label}: {value!r} is not {_kind(default)}")
-    if isinstance(default, bool) != isinstance(value, bool):
-        raise wrong
-    if isinstance(default, float) and isinstance(value, int):
-        return float(value)
-    if isinstance(default, str) and isinstance(value, int | float):
-        return str(value)
-    if not isinstance(value, type(default)):
-        raise wrong
-    return value
-
-
-def _kind(default: Any) -> str:
-    names = {bool: "true or false", int: "a whole number", float: "a number", list: "a list"}
-    return names.get(type(default), "text")
+    return found.card.options[name].checked(value, label)
 
 
 @cache

@@ -219,3 +219,73 @@ def test_pretraining_may_be_left_out_by_an_option() -> None:
     assert card.pretrains({"experts": "all", "rank": 4}) is card.pretrain
     assert card.pretrains({"experts": "random", "rank": 4}) is None
     assert card.pretrains({"experts": "all", "rank": 0}) is None
+
+
+@pytest.mark.parametrize(
+    ("option", "problem_with_it"),
+    [
+        ({"default": "auto", "choices": ["auto"], "kind": "whole"}, "without choices"),
+        ({"default": 3, "kind": "whole"}, "kind is for options with the default auto"),
+        ({"default": "auto", "least": 1}, "with the default auto, say the kind"),
+        ({"default": "text", "most": 1}, "least and most are for numbers"),
+        ({"default": 0, "least": 1}, "the default 0 is not of at least 1"),
+        ({"default": 1.5, "least": 0, "most": 1}, "the default 1.5 is not from 0 to 1"),
+        ({"default": "auto", "kind": "share"}, "Input should be 'whole' or 'number'"),
+    ],
+)
+def test_an_option_that_contradicts_itself(option: dict[str, Any], problem_with_it: str) -> None:
+    assert problem_with_it in problem({**METHOD, "options": {"lr": option}})
+
+
+@pytest.mark.parametrize(
+    ("option", "taken", "refused"),
+    [
+        (
+            {"default": "auto", "kind": "whole", "least": 1},
+            [1, 7, "auto"],
+            {
+                0: "0 is not a whole number of at least 1, or auto",
+                1.5: "1.5 is not a whole number, or auto",
+                "many": "'many' is not a whole number, or auto",
+                True: "True is not a whole number, or auto",
+            },
+        ),
+        (
+            {"default": "auto", "kind": "number"},
+            [1, 0.5, -2.0, "auto"],
+            {
+                "fast": "'fast' is not a number, or auto",
+                float("inf"): "inf is not a number, or auto",
+            },
+        ),
+        (
+            {"default": 0.5, "least": 0, "most": 1},
+            [0, 1, 0.3],
+            {
+                1.1: "1.1 is not a number from 0 to 1",
+                "auto": "'auto' is not a number",
+            },
+        ),
+        ({"default": 2, "most": 6}, [6, -1], {7: "7 is not a whole number of at most 6"}),
+    ],
+)
+def test_a_value_is_held_against_the_card(
+    option: dict[str, Any], taken: list[Any], refused: dict[Any, str]
+) -> None:
+    checked = (
+        parse_card(FILE, {**METHOD, "options": {"lr": option}}, MethodCard).options["lr"].checked
+    )
+    for value in taken:
+        assert checked(value, "lr") == value
+    for value, expected in refused.items():
+        with pytest.raises(RequestError) as caught:
+            checked(value, "lr")
+        assert str(caught.value) == f"lr: {expected}"
+
+
+def test_a_whole_number_of_a_kind_number_becomes_one() -> None:
+    option = {"default": "auto", "kind": "number"}
+    checked = (
+        parse_card(FILE, {**METHOD, "options": {"lr": option}}, MethodCard).options["lr"].checked
+    )
+    assert isinstance(checked(1, "lr"), float)

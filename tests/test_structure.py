@@ -26,6 +26,7 @@ ENTRIES_MAY = (
     "bench.data",
     "bench.errors",
     "bench.models",
+    "bench.options",
     "bench.protocol",
     "bench.train",
 )

@@ -36,7 +36,7 @@ from torch import Tensor, nn
 from bench.contract import Clock, Progress, Volume
 from bench.data.intensity import normalised
 from bench.data.slices import Canvas, labelled_slices
-from bench.errors import RequestError
+from bench.options import AUTO
 from bench.train.augment import random_views
 from bench.train.fit import FitPlan, fit
 from bench.train.fitted import FittedSchedule
@@ -95,22 +95,12 @@ class SliceRecipe:
 def adjusted(recipe: SliceRecipe, *, precision: Precision = "auto", **given: Any) -> SliceRecipe:
     """The recipe with what a user gave for its whole numbers; "auto" keeps the recipe's own. With
     other epochs, the decay is laid out for them."""
-    numbers: dict[str, Any] = {k: _whole(k, v) for k, v in given.items() if v != "auto"}
+    numbers: dict[str, Any] = {k: v for k, v in given.items() if v != AUTO}
     if "batch" in numbers:
         numbers["cpu_batch"] = None
     if "epochs" in numbers:
         numbers.setdefault("planned", numbers["epochs"])
     return replace(recipe, precision=precision, **numbers)
-
-
-def _whole(name: str, value: Any) -> int:
-    try:
-        number = int(value)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise RequestError(f"{name}={value}: give a whole number above 0, or auto")
-    return number
 
 
 def fit_slices(

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from bench.contract import Clock, Progress, Setting, Task, Volume
-from bench.models.bounds import within
 from bench.models.sam2.encode import Features
 from bench.models.sam2.memory import rows_of
 from bench.models.sam2.pool import Pool, empty_pool
@@ -25,12 +24,9 @@ class Fate:
     def __init__(self, options: SimpleNamespace, setting: Setting) -> None:
         self.options, self.classes = options, len(setting.classes)
         self.device = torch.device(setting.device)
-        within("supports", options.supports, 1)
         self.segmenter = sam2_slices(
             setting, image_size=options.image_size, precision=options.precision
         )
-        most = self.segmenter.sam2.max_obj_ptrs_in_encoder - 1
-        within("z_memory", options.z_memory, 0, most)
         self.pool = empty_pool(self.segmenter.sam2, self.classes, self.device)
         self.seen: Features | None = None
 

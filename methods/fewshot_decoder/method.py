@@ -15,10 +15,10 @@ from torch import Tensor
 
 from bench.contract import Clock, Progress, Setting, Task, Volume
 from bench.models.checkpoints import card_of
-from bench.models.embeddings.frozen import side_of
 from bench.models.sam import build_sam
 from bench.models.sam.frozen import frozen_sam
 from bench.models.trained import load_trained, trained_state
+from bench.options import given
 from bench.train.fit import FitPlan, fit
 from bench.train.fitted import FittedSchedule
 from bench.train.mask_losses import bce_dice, focal_dice, mask_targets
@@ -27,7 +27,7 @@ from bench.train.schedule import cosine_decay
 from methods.fewshot_decoder.collection import Collection, inside_mean
 from methods.fewshot_decoder.decoder import TargetDecoder
 from methods.fewshot_decoder.lessons import Lessons, shots_of
-from methods.fewshot_decoder.options import all_tokens, checked, rate_of
+from methods.fewshot_decoder.options import all_tokens, rate_of
 from methods.fewshot_decoder.prompts import PromptRule, Shot, padded, shots_from, shots_state
 from methods.fewshot_decoder.targets import operator
 
@@ -44,11 +44,11 @@ class FewshotDecoder:
     """`collection` -> `lessons` -> the decoder learns; then all slices prompt for every query."""
 
     def __init__(self, options: SimpleNamespace, setting: Setting) -> None:
-        self.options, self.classes = checked(options), len(setting.classes)
+        self.options, self.classes = options, len(setting.classes)
         self.device = torch.device(setting.device)
         self.precision = resolve_precision(options.precision, self.device)
         card = card_of("sam", setting.backbone["sam"])
-        size = side_of(card, options.image_size)
+        size = given(options.image_size, card.input_size)
         sam = build_sam(card, image_size=size, device=self.device, cache=setting.cache)
         self.encoder = frozen_sam(
             sam, card, device=self.device, cache=setting.cache, precision=options.precision

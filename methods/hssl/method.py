@@ -15,6 +15,7 @@ from bench.contract import Clock, Progress, Setting, Task, Volume
 from bench.data.slices import Canvas
 from bench.errors import RequestError
 from bench.models.trained import load_trained, trained_state
+from bench.options import given
 from bench.train.losses import cross_entropy_dice
 from bench.train.schedule import poly_decay_to_zero
 from bench.train.slicewise import (
@@ -68,8 +69,8 @@ class HSSL:
         self.on_sam = options.apply_to == "sam_lora"
         fitting = GPU_SIZE if cuda else CPU_SIZE
         self._build(
-            size=options.image_size if self.on_sam else _or(options.image_size, fitting),
-            width=_or(options.width, GPU_WIDTH if cuda else CPU_WIDTH),
+            size=options.image_size if self.on_sam else given(options.image_size, fitting),
+            width=given(options.width, GPU_WIDTH if cuda else CPU_WIDTH),
         )
 
     def _build(self, *, size: int | str, width: int) -> None:
@@ -124,10 +125,12 @@ class HSSL:
         return clock.limited and self.device.type != "cuda"
 
     def _pretrain_size(self, clock: Clock) -> int:
-        """Half of it on a CPU under a budget: four times as many steps."""
+        """Half of it for the U-Net on a CPU under a budget: four times as many steps."""
         whole = self.network.size
         half = max(2, -(-whole // (2 * DIVISOR))) * DIVISOR
-        size = _or(self.options.pretrain_size, half if self._short(clock) else whole)
+        size = given(
+            self.options.pretrain_size, half if self._short(clock) and not self.on_sam else whole
+        )
         check_size("pretrain_size", size)
         return size
 
@@ -136,7 +139,9 @@ class HSSL:
         return Recipe(
             lr=options.pretrain_lr,
             weight_decay=options.pretrain_weight_decay,
-            batch=_or(options.pretrain_batch, CPU_BATCH[options.apply_to] if short else GPU_BATCH),
+            batch=given(
+                options.pretrain_batch, CPU_BATCH[options.apply_to] if short else GPU_BATCH
+            ),
             epochs=options.pretrain_epochs,
             decoder_batch=options.decoder_batch,
             decoder_epochs=options.decoder_epochs,
@@ -175,11 +180,8 @@ class HSSL:
     @property
     def rates(self) -> tuple[float, float]:
         """Of the decoder and of the encoder. One that learnt nothing before has nothing to keep."""
-        given, own = self.options.encoder_lr, self.options.lr
-        lr = LR[self.options.apply_to] if own == "auto" else float(own)
-        if given != "auto":
-            return lr, float(given)
-        return lr, lr / 10 if self.terms.names else lr
+        lr = given(self.options.lr, LR[self.options.apply_to])
+        return lr, given(self.options.encoder_lr, lr / 10 if self.terms.names else lr)
 
     def _loss(self, images: Tensor, labels: Tensor, done: float) -> Tensor:
         scores = self.network(images)
@@ -220,13 +222,3 @@ def decoder_stage(apply_to: str, stages: str) -> bool:
 
 def _deep(name: str) -> bool:
     return name.startswith("encoder.")
-
-
-def _or(given: str | int, fitting: int) -> int:
-    """What the user gave, or what fits where that is auto."""
-    if given == "auto":
-        return fitting
-    try:
-        return int(given)
-    except ValueError:
-        raise RequestError(f"{given!r}: give a whole number, or auto") from None

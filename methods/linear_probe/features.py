@@ -9,9 +9,10 @@ from bench.contract import Setting
 from bench.models.checkpoints import card_of
 from bench.models.dino import build_dino
 from bench.models.dino.frozen import frozen_dino
-from bench.models.embeddings.frozen import FrozenEncoder, side_of
+from bench.models.embeddings.frozen import FrozenEncoder
 from bench.models.sam import build_sam
 from bench.models.sam.frozen import frozen_sam
+from bench.options import given
 
 Family = Callable[[SimpleNamespace, Setting], tuple[FrozenEncoder, int]]
 """Options and setting -> the encoder, and how many channels its cells have."""
@@ -23,7 +24,7 @@ def _dino(options: SimpleNamespace, setting: Setting) -> tuple[FrozenEncoder, in
     encoder = frozen_dino(
         dino,
         card,
-        size=side_of(card, options.image_size),
+        size=given(options.image_size, card.input_size),
         device=setting.device,
         cache=setting.cache,
         precision=options.precision,
@@ -33,7 +34,7 @@ def _dino(options: SimpleNamespace, setting: Setting) -> tuple[FrozenEncoder, in
 
 def _sam(options: SimpleNamespace, setting: Setting) -> tuple[FrozenEncoder, int]:
     card = card_of("sam", setting.backbone["sam"])
-    size = side_of(card, options.image_size)
+    size = given(options.image_size, card.input_size)
     sam = build_sam(card, image_size=size, device=setting.device, cache=setting.cache)
     encoder = frozen_sam(
         sam, card, device=setting.device, cache=setting.cache, precision=options.precision

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
 
 import torch
 
+from bench.options import given
 from methods.nnunet.planning import OWN_MEMORY, OWN_STATISTICS, PlanChoice
 
 CPU_MEMORY = 0.1
@@ -35,43 +35,15 @@ def choice_of(options: SimpleNamespace, *, device: torch.device, limited: bool) 
         plan=PlanChoice(
             configuration=options.configuration,
             plans=options.plans,
-            memory_gb=float(
-                _number("memory_gb", options.memory_gb, CPU_MEMORY if small else OWN_MEMORY)
-            ),
-            statistics=int(
-                _number(
-                    "statistics",
-                    options.statistics,
-                    LIMITED_STATISTICS if limited else OWN_STATISTICS,
-                )
-            ),
-            batch=_batch(options.batch, small),
+            memory_gb=given(options.memory_gb, CPU_MEMORY if small else OWN_MEMORY),
+            statistics=given(options.statistics, LIMITED_STATISTICS if limited else OWN_STATISTICS),
+            batch=given(options.batch, CPU_BATCH if small else None),
         ),
         mirroring=not small if options.mirroring == "auto" else bool(options.mirroring),
-        workers=_workers(options.workers, device),
+        workers=given(options.workers, _workers(device)),
     )
 
 
-def _batch(given: Any, small: bool) -> int | None:
-    if given == "auto":
-        return CPU_BATCH if small else None
-    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
-        raise ValueError(f"batch={given}: a whole number above 0, or auto")
-    return given
-
-
-def _number(name: str, given: Any, auto: float) -> float:
-    if given == "auto":
-        return auto
-    if isinstance(given, bool) or not isinstance(given, int | float) or given <= 0:
-        raise ValueError(f"{name}={given}: a number above 0, or auto")
-    return given
-
-
-def _workers(given: Any, device: torch.device) -> int:
+def _workers(device: torch.device) -> int:
     """On a CPU a step takes far longer than its batch, and both want the same cores."""
-    if given == "auto":
-        return 0 if device.type == "cpu" else min(MOST_WORKERS, torch.get_num_threads() - 1)
-    if isinstance(given, bool) or not isinstance(given, int) or given < 0:
-        raise ValueError(f"workers={given}: a whole number, 0 for none, or auto")
-    return given
+    return 0 if device.type == "cpu" else min(MOST_WORKERS, torch.get_num_threads() - 1)

@@ -12,13 +12,12 @@ import torch
 from torch import Tensor
 
 from bench.contract import Clock, Progress, Setting, Task, Volume
-from bench.models.bounds import within
 from bench.models.checkpoints import card_of
-from bench.models.embeddings.frozen import side_of
 from bench.models.embeddings.labelled import Chunk, labelled_chunks
 from bench.models.logits import ABSENT, labels_of
 from bench.models.sam import build_sam
 from bench.models.sam.frozen import frozen_sam
+from bench.options import given
 from bench.train.mask_losses import mask_targets
 from bench.train.precision import autocast, resolve_precision
 from methods.persam.asking import Rows, personal, personal_f, three_scales
@@ -34,12 +33,11 @@ class PerSam:
     """targets (K, C): the mean of what the labelled slices show; learned (K, 2), PerSAM-F's."""
 
     def __init__(self, options: SimpleNamespace, setting: Setting) -> None:
-        within("references", options.references, 1)
         self.options, self.classes = options, len(setting.classes)
         self.device = torch.device(setting.device)
         self.precision = resolve_precision(options.precision, self.device)
         card = card_of("sam", setting.backbone["sam"])
-        size = side_of(card, options.image_size)
+        size = given(options.image_size, card.input_size)
         self.sam = build_sam(card, image_size=size, device=self.device, cache=setting.cache)
         self.encoder = frozen_sam(
             self.sam,

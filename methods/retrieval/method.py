@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from bench.contract import Clock, Progress, Setting, Task, Volume
-from bench.models.bounds import within
 from bench.models.sam2.pool import Pool, empty_pool
 from bench.models.sam2.slices import sam2_slices
 from methods.retrieval.neighbours import chosen, ranked
@@ -25,11 +24,9 @@ class Retrieval:
     def __init__(self, options: SimpleNamespace, setting: Setting) -> None:
         self.options, self.classes = options, len(setting.classes)
         self.device = torch.device(setting.device)
-        within("k", options.k, 1)
         self.segmenter = sam2_slices(
             setting, image_size=options.image_size, precision=options.precision
         )
-        within("z_memory", options.z_memory, 0, self.segmenter.sam2.num_maskmem - 1)
         self.dino, self.finder = similarity_encoder(
             setting,
             feature=options.feature,

@@ -11,7 +11,8 @@ from torch import Tensor
 from bench.contract import Setting
 from bench.models.checkpoints import card_of
 from bench.models.dino import build_dino
-from bench.models.embeddings.frozen import FrozenEncoder, frozen_encoder, side_of
+from bench.models.embeddings.frozen import FrozenEncoder, frozen_encoder
+from bench.options import given
 from bench.train.precision import Precision, autocast, resolve_precision
 
 THUMBNAIL = 24
@@ -52,7 +53,7 @@ def similarity_encoder(
 ) -> tuple[Any, FrozenEncoder]:
     """DINO, and slices of a volume -> (D, C), each computed once for all units."""
     card = card_of("dino", setting.backbone["dino"])
-    side = min(card.input_size, OWN_SIZE) if size == "auto" else side_of(card, size)
+    side = given(size, min(card.input_size, OWN_SIZE))
     dino: Any = build_dino(card, device=setting.device, cache=setting.cache)
     name = resolve_precision(precision, setting.device)
 

@@ -11,13 +11,13 @@ from torch import Tensor
 from bench.contract import Setting, Volume
 from bench.data.slices import Canvas
 from bench.models.checkpoints import card_of
-from bench.models.embeddings.frozen import side_of
 from bench.models.sam import build_sam
 from bench.models.sam.frozen import frozen_sam
 from bench.models.sam.rows import decode_rows
 from bench.models.sam2.encode import Features
 from bench.models.sam2.memory import Answer, decoded, rows_of
 from bench.models.sam2.slices import sam2_slices
+from bench.options import given
 from bench.train.precision import Precision, autocast, resolve_precision
 from methods.sam_prompt.asking import Prompts
 
@@ -48,7 +48,7 @@ class PromptedSam:
         self.precision = resolve_precision(precision, setting.device)
         self.sam = build_sam(
             card,
-            image_size=side_of(card, image_size),
+            image_size=given(image_size, card.input_size),
             device=setting.device,
             cache=setting.cache,
         )

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from bench.contract import Setting, Volume
 from bench.errors import RequestError
-from bench.models.bounds import within
 from bench.models.logits import ABSENT, labels_of
 from methods.sam_prompt.asking import Prompts, Row, best_candidates, objects_of, prompts_for
 from methods.sam_prompt.families import FAMILIES, Family, PromptedSam2
@@ -28,7 +27,6 @@ class SamPrompt:
     """Nothing is learned, so there is nothing to adapt and nothing to save."""
 
     def __init__(self, options: SimpleNamespace, setting: Setting) -> None:
-        within("jitter", options.jitter, 0)
         self.options, self.setting = options, setting
         self.classes = len(setting.classes)
         auto = options.candidate == "auto"

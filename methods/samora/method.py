@@ -16,6 +16,7 @@ from bench.data.slicepool import SlicePool
 from bench.data.slices import Canvas
 from bench.models.checkpoints.fill import fill
 from bench.models.experts import load_experts
+from bench.options import given
 from bench.train.slicewise import adjusted, fit_slices, predict_slices
 from methods.samora.bases import BASES, views_of
 from methods.samora.choice import choice_of
@@ -105,9 +106,8 @@ class SAMora:
     @property
     def rates(self) -> dict[str, float]:
         """Peak learning rates; experts that stage 2 trains have the decoder's."""
-        own = self.options.lr
         return {
-            "decoder": self.base.lr if own == "auto" else float(own),
+            "decoder": given(self.options.lr, self.base.lr),
             "fusion": self.options.fusion_lr,
         }
 

@@ -12,6 +12,7 @@ from bench.errors import RequestError
 from bench.models.checkpoints import card_of
 from bench.models.experts import FusedEncoder, add_experts
 from bench.models.sam.entry import SamEntry, sam_entry
+from bench.options import given
 from methods.samora.choice import Choice
 from methods.samora.families import Family
 from methods.samora.student import Student
@@ -34,18 +35,15 @@ class Parts:
     rank: int
     precision: str
 
-    def entry(self, *, size: str | None = None) -> SamEntry:
+    def entry(self, *, size: int | None = None) -> SamEntry:
         card = card_of(self.family.name, self.setting.backbone[self.family.name])
         values = self.family.values if self.values == "auto" else self.values
         return sam_entry(card, image_size=size or self.image_size, values=values)
 
-    def student(self, *, size: str) -> Student:
-        """size: of stage 1's slices; "auto" is stage 2's, at most 224, and for the small networks
-        that come with the package half of it: what a CPU can train in a minute."""
-        entry = self.entry()
-        if size == "auto":
-            size = str(entry.size // 2 if entry.card.shipped else min(PRETRAINED_AT, entry.size))
-        entry = self.entry(size=size)
+    def student(self, *, size: int | str) -> Student:
+        """size: of stage 1's slices; "auto" is stage 2's, at most 224."""
+        whole = self.entry()
+        entry = self.entry(size=given(size, min(PRETRAINED_AT, whole.size)))
         _, encoder = self._build(entry)
         return Student(encoder, self.family, entry, self.choice.levels, precision=self.precision)
 

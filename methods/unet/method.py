@@ -12,6 +12,7 @@ from monai.networks.nets import UNet as MonaiUNet
 
 from bench.contract import Clock, Progress, Setting, Task, Volume
 from bench.data.slices import Canvas, long_side
+from bench.options import given
 from bench.train.losses import cross_entropy_dice
 from bench.train.schedule import poly_decay_to_zero
 from bench.train.slicewise import SliceRecipe, adjusted, fit_slices, predict_slices
@@ -29,14 +30,14 @@ class UNet:
         self.options = options
         self.device = torch.device(setting.device)
         self.classes = len(setting.classes)
-        self.size = 0 if options.size == "auto" else int(options.size)
+        self.size = given(options.size, 0)
         self.divisor = 2 ** (options.levels - 1)
         if self.size % self.divisor:
             raise ValueError(
                 f"size={self.size}: {options.levels} levels need a multiple of {self.divisor}"
             )
         fitting = GPU_WIDTH if self.device.type == "cuda" else CPU_WIDTH
-        self._build(fitting if options.width == "auto" else int(options.width))
+        self._build(given(options.width, fitting))
 
     def _build(self, width: int) -> None:
         self.width = width

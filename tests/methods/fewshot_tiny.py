@@ -19,7 +19,7 @@ SIZE, WIDTH = 64, 128
 def fewshot(cache: Path, *, seed: int = 0, classes: int = 2, **changes: Any) -> FewshotDecoder:
     """The card's defaults with two copies a slice and these changes."""
     torch.manual_seed(seed)
-    given = {"image_size": str(SIZE), "copies": 2, **changes}
+    given = {"image_size": SIZE, "copies": 2, **changes}
     here = replace(setting(classes), backbone={"sam": "nano"}, cache=cache)
     return FewshotDecoder(options("fewshot_decoder", **given), here)
 

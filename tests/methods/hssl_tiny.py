@@ -39,17 +39,17 @@ def drawn(seed: int, *, dataset: str = "acdc", slices: int = 6) -> Volume:
 def hssl(seed: int = 0, **changes: Any) -> HSSL:
     torch.manual_seed(seed)
     small = {
-        "image_size": str(SIDE),
-        "pretrain_size": str(SIDE),
-        "width": "4",
-        "pretrain_batch": "4",
+        "image_size": SIDE,
+        "pretrain_size": SIDE,
+        "width": 4,
+        "pretrain_batch": 4,
         "decoder_batch": 4,
         "batch": 4,
         "precision": "fp32",
         **changes,
     }
     if small.get("apply_to") == "sam_lora":
-        small.update(image_size="64", pretrain_size=changes.get("pretrain_size", "64"))
+        small.update(image_size=64, pretrain_size=changes.get("pretrain_size", 64))
     return HSSL(options("hssl", **small), replace(setting(1), backbone={**NANO, "dino": "nano"}))
 
 

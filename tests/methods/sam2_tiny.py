@@ -21,7 +21,7 @@ def sam2_method(name: str, cache: Path, *, classes: int = 2, **changes: Any) -> 
     """The method with the card's defaults and these changes, on the CPU."""
     torch.manual_seed(0)
     known = discover().method(name)[1].options
-    small = {"image_size": str(SIZE), "dino_size": str(SIZE)}
+    small = {"image_size": SIZE, "dino_size": SIZE}
     given = {key: value for key, value in {**small, **changes}.items() if key in known}
     assert set(changes) <= set(given)
     found, _ = discover().method(name)

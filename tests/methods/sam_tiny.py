@@ -17,7 +17,7 @@ NANO = {"sam": "nano", "sam2": "nano"}
 def sam_method(name: str, *, seed: int = 0, classes: int = 2, **changes: Any) -> Any:
     """The method with the card's defaults and these changes, on the CPU."""
     torch.manual_seed(seed)
-    given = {"image_size": str(SIZE), "batch": "4", **changes}
+    given = {"image_size": SIZE, "batch": 4, **changes}
     found, _ = discover().method(name)
     return load(found)(options(name, **given), replace(setting(classes), backbone=NANO))
 

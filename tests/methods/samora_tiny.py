@@ -13,7 +13,7 @@ from tests.methods.test_unet import squares
 
 def samora(seed: int = 0, **changes: Any) -> SAMora:
     """Slices of 64 px in both stages."""
-    small = {"pretrain_size": "64", "pretrain_batch": 4, "precision": "fp32", **changes}
+    small = {"pretrain_size": 64, "pretrain_batch": 4, "precision": "fp32", **changes}
     method: SAMora = sam_method("samora", seed=seed, **small)
     return method
 

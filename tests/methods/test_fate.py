@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from bench.contract import Task, Volume
-from bench.errors import RequestError
 from bench.models.sam2.encode import Features
+from bench.registry import discover
 from bench.unit.clock import BudgetClock
 from bench.unit.drive import drive
 from bench.unit.rng import RandomStream
@@ -60,7 +60,7 @@ def test_the_nearest_of_the_allowed_are_taken_the_nearest_last() -> None:
 
 def test_a_volume_that_is_shown_itself_comes_back(cache: Path) -> None:
     given = disks("a", seed=1, depth=6)
-    method = adapted(cache, [given], supports=1, z_memory=0, image_size="128")
+    method = adapted(cache, [given], supports=1, z_memory=0, image_size=128)
     prediction = method.predict(as_patient(given, "b"))
     assert given.label is not None
     middle = slice(1, -1)  # the first slice shows nothing, and such slices are never shown
@@ -144,17 +144,10 @@ def test_a_saved_state_predicts_the_same(cache: Path) -> None:
     assert not other.predict(QUERY).any()
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"supports": 0}, "supports=0: give a whole number of at least 1"),
-        ({"z_memory": 16}, "z_memory=16: give a whole number from 0 to 15"),
-    ],
-)
-def test_impossible_options(cache: Path, changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(RequestError) as error:
-        sam2_method("fate", cache, **changes)
-    assert str(error.value) == message
+def test_as_many_neighbours_as_sam2_remembers(cache: Path) -> None:
+    """The card's bound is the network's own."""
+    most = sam2_method("fate", cache).segmenter.sam2.max_obj_ptrs_in_encoder - 1
+    assert discover().method("fate")[1].options["z_memory"].most == most
 
 
 def test_a_volume_of_one_slice(cache: Path) -> None:

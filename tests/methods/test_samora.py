@@ -131,7 +131,7 @@ def test_a_state_with_something_missing_is_refused(experts: Mapping[str, Any]) -
     [(base, fusion) for base in BASES for fusion in sorted(BASES_OF[base].family.fusions)],
 )
 def test_every_fusion_predicts_and_has_its_own_rate(base: str, fusion: str, taught: Taught) -> None:
-    method = samora(base=base, fusion=fusion, fusion_lr=1e-9, lr="1e-3", weight_decay=0.0)
+    method = samora(base=base, fusion=fusion, fusion_lr=1e-9, lr=1e-3, weight_decay=0.0)
     steps = stage("adapt", method, [squares()], steps=2, pretrained=taught(base))
     next(steps)
     before = tensors(method)

@@ -30,7 +30,7 @@ NAMES = ["image", "patch", "pixel"]
 @pytest.fixture(scope="module")
 def student() -> Student:
     """On sam:nano at 64 px: 8 x 8 tokens."""
-    return samora().parts.student(size="64")
+    return samora().parts.student(size=64)
 
 
 def vit_b() -> Student:
@@ -92,7 +92,7 @@ def test_the_students_tokens_are_those_before_the_neck(student: Student) -> None
 def test_a_step_changes_the_active_expert_its_factors_and_its_head(level: str) -> None:
     """Section 12, check 5, first stage; the second step, since A has no slope while B is zero."""
     method = samora(experts="image+patch+pixel", teacher="frozen_random")
-    student = method.parts.student(size="64")
+    student = method.parts.student(size=64)
     given = [make(student) for make in [LEVELS[level].teacher] if make is not None]
     network = LEVELS[level].expert(student, *given)
     learned = [*student.learn(level), *network.parameters()]

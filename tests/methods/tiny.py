@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bench.contract import Progress, Setting, Task, Volume
-from bench.registry import discover
+from bench.registry import discover, make_options
 from bench.unit.clock import BudgetClock
 
 
@@ -44,8 +44,8 @@ def setting(classes: int = 1, seed: int = 0) -> Setting:
 
 
 def options(method: str, **changes: Any) -> SimpleNamespace:
-    """The card's defaults with these changes."""
-    return SimpleNamespace(**{**discover().method(method)[1].defaults, **changes})
+    """The card's defaults with these changes, each held against the card."""
+    return make_options(discover().method(method)[0], changes)
 
 
 def pulled(

@@ -15,7 +15,7 @@ from bench.models.checkpoints.normalise import normalise
 from bench.models.dino import build_dino
 from bench.models.dino.frozen import frozen_dino
 from bench.models.embeddings import Ledger
-from bench.models.embeddings.frozen import FrozenEncoder, side_of
+from bench.models.embeddings.frozen import FrozenEncoder
 from bench.models.embeddings.labelled import labelled_chunks
 from bench.models.sam import build_sam
 from bench.models.sam.frozen import frozen_sam
@@ -98,14 +98,6 @@ def test_labelled_slices_come_a_few_at_a_time(tmp_path: Path) -> None:
     assert chunks[1].images.hashes == encoder.slices(volume, chosen=[4]).hashes
     assert torch.equal(chunks[1].images.load([0]), encoder.slices(volume).load([4]))
     assert len(list(labelled_chunks(encoder, [volume]))) == 3
-
-
-def test_the_side_of_the_input() -> None:
-    card = card_of("sam", "vit_b")
-    assert (side_of(card, "auto"), side_of(card, "256")) == (1024, 256)
-    with pytest.raises(RequestError) as caught:
-        side_of(card, "large")
-    assert str(caught.value) == "image_size=large: give a number of pixels, or auto"
 
 
 def test_dino_takes_whole_patches(tmp_path: Path) -> None:

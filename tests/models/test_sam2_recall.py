@@ -10,8 +10,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.errors import RequestError
-from bench.models.bounds import within
 from bench.models.checkpoints import card_of
 from bench.models.sam2 import build_sam2
 from bench.models.sam2 import recall as module
@@ -150,11 +148,3 @@ def test_the_last_neighbours_are_kept_and_no_more(monkeypatch: pytest.MonkeyPatc
         )
     )
     assert seen == [0, 1, 2, 3, 3]
-
-
-def test_a_number_out_of_bounds_is_refused_in_one_line() -> None:
-    assert within("k", 3, 1) == 3
-    with pytest.raises(RequestError, match=r"^k=0: give a whole number of at least 1$"):
-        within("k", 0, 1)
-    with pytest.raises(RequestError, match=r"^z=9: give a whole number from 0 to 6$"):
-        within("z", 9, 0, 6)

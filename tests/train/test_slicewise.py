@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from bench.contract import Progress, Volume
 from bench.data.intensity import normalised
 from bench.data.slices import Canvas
-from bench.errors import RequestError
 from bench.protocol import UNLABELLED
 from bench.train.losses import cross_entropy_squared_dice
 from bench.train.schedule import warm_up_then
@@ -260,17 +259,10 @@ def test_padding_and_what_is_not_labelled_move_nothing() -> None:
 def test_a_recipe_with_what_a_user_gave() -> None:
     published = SliceRecipe(batch=24, epochs=160, planned=200, warm_up=250)
     assert adjusted(published, epochs="auto", batch="auto", warm_up="auto") == published
-    changed = adjusted(published, epochs="30", batch=8, precision="bf16")
+    changed = adjusted(published, epochs=30, batch=8, precision="bf16")
     assert (changed.epochs, changed.planned, changed.batch) == (30, 30, 8)
     assert (changed.warm_up, changed.precision) == (250, "bf16")
     assert (published.cpu_batch, changed.cpu_batch) == (8, None)  # what is given is not cut
-
-
-@pytest.mark.parametrize("value", ["many", "0", -3, "1.5"])
-def test_a_number_that_is_none_is_refused(value: object) -> None:
-    with pytest.raises(RequestError) as caught:
-        adjusted(RECIPE, batch=value)
-    assert str(caught.value) == f"batch={value}: give a whole number above 0, or auto"
 
 
 def test_a_cpu_under_a_budget_takes_smaller_steps_at_a_lower_rate() -> None:
@@ -280,7 +272,7 @@ def test_a_cpu_under_a_budget_takes_smaller_steps_at_a_lower_rate() -> None:
     for given, steps, batch, peak in (
         (recipe, 8, 8, 0.5),
         (recipe, None, 32, 1.0),
-        (adjusted(recipe, batch="16"), 8, 16, 1.0),
+        (adjusted(recipe, batch=16), 8, 16, 1.0),
         (SliceRecipe(batch=4, epochs=1, warm_up=1), 8, 4, 1.0),
     ):
         rates: list[float] = []

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from bench.contract import Volume
 from bench.data.slices import Canvas
-from bench.errors import RequestError
 from bench.models.checkpoints.card import CheckpointCard
 from bench.models.checkpoints.normalise import normalise
 from bench.models.embeddings.cache import EmbeddingCache, open_cache
@@ -115,13 +114,3 @@ def frozen_encoder(
         recipe=replace(recipe, preprocessing=f"{recipe.preprocessing}, padding 0"),
         cache=open_cache(cache, device=str(device)),
     )
-
-
-def side_of(card: CheckpointCard, image_size: str | int) -> int:
-    """Side of the square input in pixels; "auto" is the checkpoint's own, for which it was made."""
-    if image_size == "auto":
-        return card.input_size
-    try:
-        return int(image_size)
-    except ValueError:
-        raise RequestError(f"image_size={image_size}: give a number of pixels, or auto") from None

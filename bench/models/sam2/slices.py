@@ -16,12 +16,12 @@ from bench.data.slices import Canvas
 from bench.models.checkpoints import card_of
 from bench.models.checkpoints.card import CheckpointCard
 from bench.models.checkpoints.normalise import normalise
-from bench.models.embeddings.frozen import side_of
 from bench.models.logits import labels_of
 from bench.models.sam2.build import build_sam2
 from bench.models.sam2.encode import Features, encode
 from bench.models.sam2.pool import Pool, remember_labels
 from bench.models.sam2.recall import Chosen, recall, recall_volume
+from bench.options import given
 from bench.train.precision import Precision, autocast, resolve_precision
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def sam2_slices(
 ) -> Sam2Slices:
     """The setting's SAM 2. image_size: side of the square input; "auto": the checkpoint's own."""
     card = card_of("sam2", setting.backbone["sam2"])
-    size = side_of(card, image_size)
+    size = given(image_size, card.input_size)
     return Sam2Slices(
         sam2=build_sam2(card, image_size=size, device=setting.device, cache=setting.cache),
         card=card,
