@@ -140,9 +140,9 @@ def test_the_teacher_follows_the_student_and_is_what_is_shipped() -> None:
 
 def test_sam2_learns_on_small_images_first() -> None:
     task = SMALL["sam2"]()
-    task.begin(0.49)
+    task.begin(0.74)
     assert (task.size, task.network.image_size) == (128, 128)
-    task.begin(0.5)
+    task.begin(0.75)
     assert (task.size, task.network.image_size) == (256, 256)
 
 

@@ -5,6 +5,9 @@ student's running mean. From its own view the student must tell which of the tea
 the batch is the same patient. The other patients of the batch do what centring and prototypes do in
 DINO, namely keep all embeddings from becoming one, and they do it from the first step: with
 prototypes the teacher's first answers say nothing, and a short training ends before they do.
+
+A helper task uses the label maps: tell from the features of two positions, one in each drawing,
+whether they show the same structure.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bench.models.nano.affinity import Affinity, labels_at
 from bench.models.nano.drawing.fields import chance, normal, uniform
 from bench.models.nano.drawing.look import another_scan, random_looks, shown
 from bench.models.nano.drawing.raster import label_maps
@@ -28,6 +32,7 @@ HEAT = 0.2  # temperature of the student's choice
 KEEP_FIRST, KEEP_LAST = 0.8, 0.99  # share of the old teacher that a step keeps
 SMALL, LARGE = 64, 96  # pixels of the views in the first part of the training and in the second
 SMALL_UNTIL = 0.7
+AFFINITY = 1.0  # weight of the helper task
 
 
 def head(inputs: int) -> nn.Sequential:
@@ -45,23 +50,30 @@ def head(inputs: int) -> nn.Sequential:
     )
 
 
-def draw_views(patients: int, views: int, size: int, generator: torch.Generator) -> Tensor:
-    """(views, patients, 1, size, size): slices of the same or a similar patient, scanned anew."""
+def draw_views(
+    patients: int, views: int, size: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Slices of the same or a similar patient, scanned anew: images (views, patients, 1, size,
+    size) and what they show (views, patients, size, size)."""
     g = generator
     scene = random_scenes(patients, g)
     look = random_looks(scene, g)
     z = uniform(-0.5, 0.5, patients, generator=g)
-    drawn = []
+    drawn, labels = [], []
     for _ in range(views):
         label = label_maps(
             another_patient(scene, 0.7, g), z + normal(0.1, patients, generator=g), size
         )
         drawn.append(shown(label, another_scan(look, 1.0, g), g))
-    return torch.stack(drawn)
+        labels.append(label)
+    return torch.stack(drawn), torch.stack(labels)
 
 
-def cropped(images: Tensor, size: int, least: float, most: float, g: torch.Generator) -> Tensor:
-    """A random square of each image (N, 1, H, H), `least` to `most` of its side, as size x size."""
+def cropped(
+    images: Tensor, labels: Tensor, size: int, least: float, most: float, g: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """A random square of each image (N, 1, H, H) and label map (N, H, H), `least` to `most` of its
+    side, as size x size."""
     count = len(images)
     side = uniform(least, most, count, generator=g)
     shift = (2 * torch.rand(count, 2, generator=g) - 1) * (1 - side)[:, None]
@@ -70,11 +82,14 @@ def cropped(images: Tensor, size: int, least: float, most: float, g: torch.Gener
     frame[:, :, 2] = shift
     grid = F.affine_grid(frame, [count, 1, size, size], align_corners=False)
     crop = F.grid_sample(images, grid, align_corners=False, padding_mode="border")
+    places = F.grid_sample(
+        labels[:, None].float(), grid, mode="nearest", align_corners=False, padding_mode="border"
+    )
     # Contrast and brightness say nothing about anatomy; sometimes even bright and dark swap.
     contrast = torch.exp(normal(0.2, count, 1, 1, 1, generator=g))
     crop = (crop - 0.5) * contrast + 0.5 + normal(0.1, count, 1, 1, 1, generator=g)
     swap = chance(0.1, count, 1, 1, 1, generator=g)
-    return torch.where(swap, 1 - crop, crop).clamp(0, 1)
+    return torch.where(swap, 1 - crop, crop).clamp(0, 1), places[:, 0].to(labels.dtype)
 
 
 def choice(student: Tensor, teacher: Tensor) -> Tensor:
@@ -91,9 +106,13 @@ class DinoTask(nn.Module):
         self.patients = patients
         body: Any = build_dino()
         settle_dino(body)
+        for block in body.blocks:
+            # With so few tokens fused attention is slower on a CPU: 1.4 times a whole step.
+            block.attn.fused_attn = False
         self.student = nn.ModuleList([body, head(body.embed_dim)])
         self.teacher = copy.deepcopy(self.student).requires_grad_(False)
         self.predictor = head(CODES)
+        self.affinity = Affinity(body.embed_dim)
         self.size, self.keep = SMALL, KEEP_FIRST
 
     def begin(self, done: float) -> None:
@@ -111,20 +130,29 @@ class DinoTask(nn.Module):
 
     def loss(self, generator: torch.Generator, device: torch.device) -> dict[str, Tensor]:
         """The loss of one batch drawn from the generator, and figures to log."""
-        views = draw_views(self.patients, 2, self.size, generator).flatten(0, 1)
-        crops = cropped(views, self.size, 0.75, 1.0, generator).to(device)
-        crops = normalised(crops, "dino")
+        views, labels = draw_views(self.patients, 2, self.size, generator)
+        crops, places = cropped(
+            views.flatten(0, 1), labels.flatten(0, 1), self.size, 0.75, 1.0, generator
+        )
+        crops = normalised(crops.to(device), "dino")
         with torch.no_grad():
             first, second = self.teacher[1](self.teacher[0](crops)).chunk(2)
-        a, b = self._said(crops).chunk(2)
+        body: Any = self.student[0]
+        tokens = body.forward_features(crops)
+        a, b = self.predictor(self.student[1](body.forward_head(tokens))).chunk(2)
         # Every student view is matched with the teacher's view of the other drawing.
-        loss = (choice(a, second) + choice(b, first)) / 2
+        choices = (choice(a, second) + choice(b, first)) / 2
         near = F.normalize(a.float(), dim=1) @ F.normalize(second.float(), dim=1).T
         found = near.argmax(dim=1) == torch.arange(len(near), device=device)
-        return {"loss": loss, "found": found.float().mean()}
-
-    def _said(self, views: Tensor) -> Tensor:
-        return self.predictor(self.student[1](self.student[0](views)))
+        cells = tokens[:, body.num_prefix_tokens :]
+        known = labels_at(places, self.size // body.patch_embed.patch_size[0]).to(device)
+        helper = self.affinity(*cells.chunk(2), *known.chunk(2))
+        return {
+            "loss": choices + AFFINITY * helper,
+            "found": found.float().mean(),
+            "choice": choices.detach(),
+            "affinity": helper.detach(),
+        }
 
     @torch.no_grad()
     def after_step(self) -> None:

@@ -96,7 +96,8 @@ def dino_figures(network: Any, patients: int = 200) -> dict[str, float]:
     `network`: by the network's embedding; `pixels`: by the image itself at 32 x 32, as a control.
     `swapped`: with bright and dark exchanged in the queries.
     """
-    query, pool = draw_views(patients, 2, nano_card("dino").input_size, held_out(0)).unbind(0)
+    images, _ = draw_views(patients, 2, nano_card("dino").input_size, held_out(0))
+    query, pool = images
 
     def embed(images: Tensor) -> Tensor:
         return torch.cat([network(normalised(x, "dino")) for x in images.split(50)])

@@ -16,7 +16,7 @@ from bench.train.mask_losses import mask_focal_dice
 
 MOST_SUPPORTS = 4
 AFFINITY = 0.5  # weight of the encoder's helper task
-SMALL_UNTIL = 0.5  # the first half of the training sees 128 px: four times more episodes a second
+SMALL_UNTIL = 0.75  # until then the training sees 128 px: four times more episodes a second
 
 
 class Sam2Task(nn.Module):
