@@ -7,8 +7,6 @@ decoder on the same slices in the same order, in turns; the cache is warm on one
 from __future__ import annotations
 
 import statistics
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +22,8 @@ from bench.models.checkpoints.normalise import normalise
 from bench.models.embeddings import EmbeddingCache, Recipe, volume_inputs
 from bench.models.sam import make_sam
 from bench.train.losses import cross_entropy_squared_dice
+from tests.perf.timing import DEVICE, timed
 
-DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 SIZE = 512
 SLICES = 64 if DEVICE == "cuda" else 4
 BATCH = 8 if DEVICE == "cuda" else 4
@@ -88,16 +86,6 @@ class Bench:
     def find(self):  # type: ignore[no-untyped-def]
         inputs = volume_inputs(self.volume, Canvas(SIZE))
         return self.cache.embed(self.encode, inputs, recipe=RECIPE, batch=BATCH)
-
-
-def timed(work: Callable[[], object]) -> float:
-    if DEVICE == "cuda":
-        torch.cuda.synchronize()
-    began = time.perf_counter()
-    work()
-    if DEVICE == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - began
 
 
 def test_epoch_on_kept_embeddings(benchmark: BenchmarkFixture, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,8 +27,8 @@ from methods.fewshot_decoder.method import FewshotDecoder
 from methods.fewshot_decoder.targets import operator
 from tests.methods.test_unet import squares
 from tests.methods.tiny import options, setting
+from tests.perf.timing import DEVICE, timed
 
-DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 CASES = {"nano": (128, 16, 5), "vit_b": (512, 2, 2) if DEVICE == "cpu" else (1024, 16, 5)}
 """Checkpoint -> side of the input, slices, rounds."""
 
@@ -46,7 +45,7 @@ class Epoch:
     def __init__(self, name: str, cache: Path) -> None:
         size, slices, _ = CASES[name]
         here = replace(setting(2), backbone={"sam": name}, cache=cache, device=DEVICE)
-        given = options("fewshot_decoder", image_size=str(size), copies=1)
+        given = options("fewshot_decoder", image_size=size, copies=1)
         self.method = FewshotDecoder(given, here)
         self.support = squares(slices)
         encoder = self.method.encoder
@@ -81,16 +80,6 @@ class Epoch:
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.optimiser.step()
-
-
-def timed(work: Callable[[], object]) -> float:
-    if DEVICE == "cuda":
-        torch.cuda.synchronize()
-    began = time.perf_counter()
-    work()
-    if DEVICE == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - began
 
 
 @pytest.mark.parametrize("name", list(CASES))
