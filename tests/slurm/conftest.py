@@ -138,7 +138,7 @@ def make_site(
     subprocess.run(["scancel", "--partition=main,urgent"], check=False)
 
 
-def wait_for(what: Callable[[], object], *, seconds: float = 200, reason: str = "") -> None:
+def wait_for(what: Callable[[], object], *, seconds: float = 400, reason: str = "") -> None:
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end, reason or "it did not come"

@@ -30,7 +30,7 @@ def limited(make_site: MakeSite) -> Site:
 def status(site: Site) -> dict[str, str]:
     """key -> how the unit stands."""
     process = site.shell("status", "--json")
-    found = json.loads(process.communicate(timeout=120)[0])
+    found = json.loads(process.communicate(timeout=300)[0])
     return {unit["key"]: unit["state"] for unit in found["units"]}
 
 
@@ -47,9 +47,13 @@ def jobs(site: Site) -> list[list[list[str]]]:
 def test_a_sweep_of_twenty_survives(make_site: MakeSite, slurm: Path) -> None:
     """Its shell is killed, it is submitted again by two shells at once, and a node is lost."""
     site = make_site()
-    sweep = ("method.sleep=0.01", "executor.bundle=1", "executor.parallel=2")
+    sweep = ("method.sleep=0.01", "executor.bundle=2", "executor.parallel=2")
     first = site.here("method.sleep=0.01", "seed=0,1")
-    assert first.wait(timeout=200) == 0, "two units, so that it is known how long one takes"
+    assert first.wait(timeout=600) == 0, "two units, so that it is known how long one takes"
+    for file in site.files():
+        record = json.loads(file.read_text())
+        record["harness"]["wall_seconds"] = 10.0  # on every machine: the bundles are counted below
+        file.write_text(json.dumps(record))
 
     shell = site.run(*sweep, "seed=range(0,20)")
     wait_for(lambda: len(site.files()) >= 5, reason="no unit came to its end")
@@ -59,7 +63,7 @@ def test_a_sweep_of_twenty_survives(make_site: MakeSite, slurm: Path) -> None:
     wait_for(lambda: "running" in status(site).values())
     try:
         lose(slurm, "node2")
-        outputs = [process.communicate(timeout=400)[0] for process in again]
+        outputs = [process.communicate(timeout=900)[0] for process in again]
     finally:
         bring_back("node2")
     assert [process.returncode for process in again] == [0, 0], outputs
@@ -73,10 +77,10 @@ def test_a_sweep_of_twenty_survives(make_site: MakeSite, slurm: Path) -> None:
     assert len(site.starts()) == 20 + killed, "no unit was run twice"
     (submitted,) = jobs(site)
     assert sum(map(len, submitted)) == 18
-    assert 3 <= len(submitted) <= 9, "short units share a job of a minute"
+    assert [len(keys) for keys in submitted] == [6, 6, 6], "twenty seconds each, two minutes a job"
 
     once_more = site.run(*sweep, "seed=range(0,20)")
-    assert "0 units to do, 20 already done" in once_more.communicate(timeout=120)[0]
+    assert "0 units to do, 20 already done" in once_more.communicate(timeout=300)[0]
 
 
 def test_cancelled_and_taken_up(make_site: MakeSite) -> None:
@@ -86,7 +90,7 @@ def test_cancelled_and_taken_up(make_site: MakeSite) -> None:
     wait_for(lambda: len(site.starts()) == 1)
     ((key, state),) = status(site).items()
     assert state == "running"
-    shown = site.shell("show", key).communicate(timeout=120)[0]
+    shown = site.shell("show", key).communicate(timeout=300)[0]
     assert "running: job " in shown
     log = next(line for line in shown.splitlines() if line.startswith("  log "))
     assert Path(log.removeprefix("  log ").strip()).is_file()
@@ -94,7 +98,7 @@ def test_cancelled_and_taken_up(make_site: MakeSite) -> None:
     assert Path(shown.partition("job log ")[2].strip()).name == f"{job}_0_log.out"
 
     subprocess.run(["scancel", job], check=True)
-    output = shell.communicate(timeout=120)[0]
+    output = shell.communicate(timeout=300)[0]
     assert shell.returncode == 1
     assert f"its job {job} ended as CANCELLED" in output
     assert "1 have no record yet" in output
@@ -102,7 +106,7 @@ def test_cancelled_and_taken_up(make_site: MakeSite) -> None:
     assert site.files() == []
 
     rest = site.run("method.sleep=0.15")
-    assert rest.wait(timeout=200) == 0
+    assert rest.wait(timeout=600) == 0
     (record,) = site.records()
     assert [part.resumed for part in record.interruptions] == [True]
     assert record.adaptation.steps == 100
@@ -124,7 +128,7 @@ def test_preempted_and_gone_on(make_site: MakeSite) -> None:
         check=True,
         stdout=subprocess.DEVNULL,
     )
-    assert shell.wait(timeout=300) == 0, shell.communicate()[0]
+    assert shell.wait(timeout=900) == 0, shell.communicate()[0]
     (record,) = site.records()
     assert [part.resumed for part in record.interruptions] == [True]
     assert record.adaptation.steps == 100
@@ -137,12 +141,12 @@ def test_pretraining_comes_first_and_once(make_site: MakeSite) -> None:
     site = make_site()
     words = [word for word in site.words if not word.startswith(("method", "shots"))]
     submitted = site.shell("run", *words, "method=pretrains", "shots=1,2", "executor.wait=false")
-    output = submitted.communicate(timeout=120)[0]
+    output = submitted.communicate(timeout=300)[0]
     assert submitted.returncode == 0, output
     assert "slurm: 2 units submitted" in output
     assert "2 have no record yet: python -m bench status results=" in output
     taken_up = site.shell("run", *words, "method=pretrains", "shots=1,2")
-    output = taken_up.communicate(timeout=300)[0]
+    output = taken_up.communicate(timeout=900)[0]
     assert taken_up.returncode == 0, output
     assert "slurm: 0 units submitted, 2 found in jobs that were submitted before" in output
     records = site.records()
@@ -160,7 +164,7 @@ def test_pretraining_comes_first_and_once(make_site: MakeSite) -> None:
 def test_over_its_time_limit(limited: Site) -> None:
     """What can go on is put back until it is done. What cannot is recorded after three tries."""
     (shell,) = limited.shells
-    output = shell.communicate(timeout=400)[0]
+    output = shell.communicate(timeout=900)[0]
     assert shell.returncode == 1
     records = {record.request.options["keeps"]: record for record in limited.records()}
     done, failed = records["all"], records["nothing"]
