@@ -9,11 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from bench.board.cells import Cell
 from bench.board.order import draw_order
 from bench.board.tables import Column
 from bench.board.units import Unit
-from bench.cards import read_yaml
 from bench.record.schema import NO_BACKBONE, Record, Request
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
@@ -90,7 +91,7 @@ def _backbone(request: Request) -> Iterator[str]:
 def named(group: str, name: str) -> Mapping[str, Any]:
     """A budget or backbone of the suite; empty where there is none of that name any more."""
     file = CONF / group / f"{name}.yaml"
-    return read_yaml(file) if NAME.fullmatch(name) and file.is_file() else {}
+    return yaml.safe_load(file.read_text()) if NAME.fullmatch(name) and file.is_file() else {}
 
 
 def value_word(value: object) -> str:

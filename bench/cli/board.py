@@ -73,9 +73,9 @@ def check(results: Path, page: Path) -> int:
 
 
 def verify(words: Words, include: tuple[Path, ...]) -> int:
-    from bench.board.verify import verify as verified
     from bench.errors import unknown
     from bench.registry import discover
+    from bench.verify import verify as verified
 
     registry = discover(include)
     keys = [name for name in words.keys.get("keys", "").split(",") if name]

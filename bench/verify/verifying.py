@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from bench.board.text import plain, plural
-from bench.board.verify.arithmetic import contradictions
-from bench.board.verify.committed import History
-from bench.board.verify.facts import strange_block, strange_budget, strange_data, strange_method
 from bench.errors import RequestError
 from bench.protocol import VERSION
 from bench.record.schema import Record
 from bench.record.store import read_record, record_files, record_path
 from bench.registry import ROOT, Registry, source_hash
+from bench.verify.arithmetic import contradictions
+from bench.verify.committed import History
+from bench.verify.facts import strange_block, strange_budget, strange_data, strange_method
 
 KEY = re.compile(r"[0-9a-f]{16}")
 
@@ -58,7 +58,7 @@ def verify(
     refused += _together(found)
     again = None
     if keys:
-        from bench.board.verify.keys import Keys
+        from bench.verify.keys import Keys
 
         again = Keys(registry, data or {})
     counted = 0

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from bench.board.verify import Verified, verify
-from bench.board.verify.arithmetic import contradictions
-from bench.board.verify.committed import History
 from bench.registry import discover
+from bench.verify import Verified, verify
+from bench.verify.arithmetic import contradictions
+from bench.verify.committed import History
 from tests.board.factory import record
 from tests.conftest import ROOT, Bench
 

@@ -1,5 +1,5 @@
 """Are records what the committed code, cards and splits could have given?"""
 
-from bench.board.verify.verifying import Verified, verify
+from bench.verify.verifying import Verified, verify
 
 __all__ = ["Verified", "verify"]
