@@ -19,7 +19,9 @@ from bench.registry import Registry, load, make_options, source_hash
 from bench.unit.life import run_unit
 from bench.unit.spec import PretrainSpec, Support, Unit
 from bench.unit.state import load_state
+from bench.unit.stop import Stopped, asked_at
 from bench.unit.task import make_setting
+from bench.unit.trail import Trail
 
 STEPS = 12
 """Optimiser steps of a unit that need not learn anything."""
@@ -144,9 +146,23 @@ class Lab:
             needs_test_label=card.needs_test_label,
         )
 
+    def stop(self, unit: Unit, *, look: int) -> bool | None:
+        """Starts it and asks it to stop. Whether it saved its state; None: it ended before."""
+        trail = Trail(unit)
+        trail.begin()
+        try:
+            with asked_at(look):
+                run_unit(unit, self.registry, trail)
+        except Stopped as stopped:
+            trail.stopped(saved=stopped.saved)
+            return stopped.saved
+        return None
+
     def run(self, unit: Unit) -> Result:
-        """Runs it in this process; whatever the method lets out passes through."""
-        record = run_unit(unit, self.registry)
+        """Runs it in this process, from where it was stopped; whatever the method lets out passes
+        through."""
+        record = run_unit(unit, self.registry, Trail(unit))
+        Trail(unit).clear()
         results = Path(unit.results)
         assert record.files.predictions is not None
         assert record.files.state is not None

@@ -22,10 +22,13 @@ from bench.contract import Volume
 from bench.errors import reason_of
 from bench.registry import load
 from bench.unit.predicting import checked
+from bench.unit.spec import Unit
 
 SECONDS = 4.0
 TOLERANCE = 1.5
 """Seconds that a method may run over between two yields."""
+STOPS = (3, 4)
+"""The unit is asked to stop at these looks of its first two starts."""
 ATTEMPTS = 3
 """A busy machine may hold up one step of an innocent method, but not one in each of three runs."""
 
@@ -69,8 +72,11 @@ class Suite:
         return self._base
 
     def _run(self, run: str, *, probes: int = 0, volumes: list[Volume] | None = None) -> Result:
+        return self.lab.run(self._unit(run, probes=probes, volumes=volumes))
+
+    def _unit(self, run: str, *, probes: int = 0, volumes: list[Volume] | None = None) -> Unit:
         store = self.lab.store("base" if volumes is None else run, volumes or [*self.lab.volumes])
-        unit = self.lab.unit(
+        return self.lab.unit(
             store,
             support=self.cases[:2],
             probe=self.cases[2:3] if probes else (),
@@ -78,7 +84,6 @@ class Suite:
             budget=steps_budget(probes=probes),
             run=run,
         )
-        return self.lab.run(unit)
 
     def _same(self, other: Result, reason: str) -> None:
         for case, label in self.base.predictions.items():
@@ -129,6 +134,20 @@ class Suite:
         if not self.card.repeatable:
             return "only asked of repeatable methods"
         self._same(self._run("probed", probes=3), "predicting between its steps changes its result")
+        return None
+
+    def goes_on(self) -> str | None:
+        """goes on where it was stopped, twice"""
+        if not self.card.repeatable:
+            return "only asked of repeatable methods"
+        unit = self._unit("stopped")
+        for look in STOPS:
+            saved = self.lab.stop(unit, look=look)
+            if saved is None:
+                return "it ended before it could be stopped"
+            if not saved:
+                return "it never calls clock.resume: a stopped unit begins anew"
+        self._same(self.lab.run(unit), "stopped and started again, it predicts otherwise")
         return None
 
     def labels(self) -> str | None:
@@ -262,6 +281,7 @@ CHECKS: tuple[Callable[[Suite], str | None], ...] = (
     Suite.seconds,
     Suite.repeatable,
     Suite.probe,
+    Suite.goes_on,
     Suite.labels,
     Suite.one_shot,
     Suite.absent,

@@ -8,6 +8,9 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 ASK = signal.SIGUSR2
@@ -16,6 +19,8 @@ STOPPED = 75
 """Exit code of a unit that stopped because it was asked: no record, and nothing went wrong."""
 
 _asked = threading.Event()
+_looks: Iterator[int] | None = None
+"""Counts down to the look that finds that it was asked, where somebody tries that out."""
 
 
 class Stopped(Exception):  # noqa: N818
@@ -27,7 +32,18 @@ class Stopped(Exception):  # noqa: N818
 
 
 def asked() -> bool:
-    return _asked.is_set()
+    return _asked.is_set() if _looks is None else next(_looks) <= 0
+
+
+@contextmanager
+def asked_at(look: int) -> Iterator[None]:
+    """No signal: who looks for the n-th time finds that it was asked, and so do all after."""
+    global _looks
+    _looks = count(look - 1, -1)
+    try:
+        yield
+    finally:
+        _looks = None
 
 
 def _ask(number: int, frame: Any) -> None:

@@ -16,7 +16,7 @@ from bench.registry import discover
 
 DATA = {"root": None, "partial": False, "skip_bad": False}
 BACKBONE = {"name": "nano", "sam": "nano", "sam2": "nano", "dino": "nano"}
-MakeSuite = Callable[[str], Suite]
+MakeSuite = Callable[..., Suite]
 
 
 def small(volume: Volume) -> Volume:
@@ -48,11 +48,11 @@ def make_suite(cache: Path, toys: Path, tmp_path: Path) -> MakeSuite:
         if len(case.classes) == 2
     ][:5]
 
-    def make(method: str) -> Suite:
+    def make(method: str, **options: object) -> Suite:
         lab = Lab(
             registry=registry,
             method=method,
-            options={},
+            options=options,
             backbone=BACKBONE,
             folder=tmp_path,
             volumes=tuple(volumes),
@@ -110,3 +110,20 @@ def test_what_a_method_raises_is_the_reason(make_suite: MakeSuite) -> None:
 
 def test_pretraining_passes(make_suite: MakeSuite) -> None:
     assert red(make_suite("pretrains")) == {}
+
+
+@pytest.mark.parametrize(
+    ("keeps", "outcome", "reason"),
+    [
+        ("all", "pass", ""),
+        ("network", "fail", "stopped and started again, it predicts otherwise"),
+        ("nothing", "not asked", "it never calls clock.resume"),
+    ],
+)
+def test_what_is_forgotten_when_stopped_is_found(
+    make_suite: MakeSuite, keeps: str, outcome: str, reason: str
+) -> None:
+    suite = make_suite("resumes", keeps=keeps)
+    found = {verdict.name: verdict for verdict in verdicts(suite)}[name_of(Suite.goes_on)]
+    assert found.outcome == outcome
+    assert reason in found.reason
