@@ -139,7 +139,8 @@ def test_an_unfitting_option_is_refused(cache: Path) -> None:
 def test_from_the_middle_as_the_packages_video_predictor(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A box in the middle slice of the first class, propagated both ways."""
+    """A box in the middle slice of the first class, propagated both ways. The package begins anew
+    for the way back: within one state it would see there what it had found on the way up."""
     given = disks("a", seed=3, depth=8, side=64)
     assert given.label is not None
     label = np.where(given.label == 1, 1, 0).astype(np.uint8)
@@ -151,14 +152,14 @@ def test_from_the_middle_as_the_packages_video_predictor(
     slices = method.family.slices
     video = normalise(volume_slices(given, slices.canvas).expand(-1, 3, -1, -1), slices.card)
     monkeypatch.setattr("sam2.sam2_video_predictor.load_video_frames", lambda **_: (video, 64, 64))
-    state = slices.sam2.init_state("no file")
     prompts = prompts_for([middle], given, slices.canvas, prompt="box", jitter=0, seed=0)
     assert prompts.boxes is not None
-    slices.sam2.add_new_points_or_box(
-        state, middle.z, 1, box=prompts.boxes[0], normalize_coords=False
-    )
     expected = {}
     for reverse in (False, True):
+        state = slices.sam2.init_state("no file")
+        slices.sam2.add_new_points_or_box(
+            state, middle.z, 1, box=prompts.boxes[0], normalize_coords=False
+        )
         for frame, _, logits in slices.sam2.propagate_in_video(
             state, start_frame_idx=middle.z, reverse=reverse
         ):
@@ -166,4 +167,4 @@ def test_from_the_middle_as_the_packages_video_predictor(
     assert sorted(expected) == list(range(8))
     assert sum(mask.sum() for mask in expected.values()) > 0
     for z, mask in expected.items():
-        assert ((prediction[z] == 1) != mask).mean() < 0.005
+        assert ((prediction[z] == 1) != mask).mean() < 0.0005
