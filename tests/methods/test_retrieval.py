@@ -111,7 +111,7 @@ def test_a_class_that_none_of_the_k_shows_is_not_predicted(cache: Path) -> None:
 )
 def test_the_options_act(cache: Path, changes: dict[str, Any]) -> None:
     query = as_patient(disks("c", seed=3), "c")
-    plain, changed = adapted(cache, k=4), adapted(cache, k=4, **changes)
+    plain, changed = adapted(cache, k=8), adapted(cache, k=8, **changes)
     if "feature" in changes:
         assert plain.vectors.shape[0] == changed.vectors.shape[0]
         assert not torch.equal(plain.vectors[:, :9], changed.vectors[:, :9])
