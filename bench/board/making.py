@@ -16,6 +16,7 @@ from bench.board.reading import read_units
 from bench.board.recordpage import page_name, record_page
 from bench.board.statistics import statistics_of
 from bench.board.tables import Table, tables_of
+from bench.record.whole import whole
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ def build(results: Path, *, leaderboard: Path | None) -> BoardSummary:
         wanted = _render(tables, results, leaderboard)
     changed = [path for path, content in wanted.items() if _current(path) != content]
     for path in changed:
-        _write(path, wanted[path])
+        with whole(path) as scratch:
+            scratch.write_bytes(wanted[path])
     removed = _stale(results, wanted)
     for path in removed:
         path.unlink()
@@ -144,14 +146,3 @@ def _current(path: Path) -> bytes | None:
         return path.read_bytes()
     except FileNotFoundError:
         return None
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Atomic: a reader sees the old file, or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        scratch.write_bytes(content)
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)

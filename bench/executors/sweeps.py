@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.record.whole import whole
 from bench.unit.spec import Unit
 from bench.unit.trail import path_of
 
@@ -53,10 +53,5 @@ def read_sweeps(results: Path) -> Iterator[Sweep]:
 
 def write_json(path: Path, content: Any) -> None:
     """Atomic."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with whole(path) as scratch:
         scratch.write_text(json.dumps(content), encoding="utf-8")
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from bench.errors import RequestError, unknown
 from bench.record.schema import Record, Request
+from bench.record.whole import whole
 
 LONGEST = 160
 """Characters of a file's name before its key; a file system takes 255 in all."""
@@ -26,17 +27,11 @@ def record_path(results: Path, request: Request, key: str) -> Path:
 
 
 def write_record(path: Path, record: Record) -> None:
-    """Atomic: a reader sees the old file, or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with scratch.open("w", encoding="utf-8") as file:
-            file.write(record.model_dump_json(indent=1) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
+    """Atomic, and on the disk when it returns."""
+    with whole(path) as scratch, scratch.open("w", encoding="utf-8") as file:
+        file.write(record.model_dump_json(indent=1) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read_record(path: Path) -> Record:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -17,6 +16,7 @@ from bench.board.tables import every_unit, tables_of
 from bench.board.text import plural
 from bench.cards import Card
 from bench.record.schema import Record
+from bench.record.whole import whole
 from bench.report.cases import Browser, Volumes, browser
 from bench.report.failures import failures, methods
 from bench.report.html import paragraphs, text
@@ -62,7 +62,8 @@ def write_report(
     found = browser(shown_cases(tables, kept), results, volumes)
     patients = [name for name in found.datasets if _dataset(name, kept) not in drawn]
     html = _page(statistics, found, patients, cards)
-    _write(out, html.encode("utf-8", "backslashreplace"))
+    with whole(out) as scratch:
+        scratch.write_bytes(html.encode("utf-8", "backslashreplace"))
     count = len(every_unit(tables))
     return ReportSummary(out, count, len(tables), found.datasets, found.problems)
 
@@ -139,14 +140,3 @@ def _shell(body: str) -> str:
 
 def _hash(source: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Atomic: a reader sees the old file, or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        scratch.write_bytes(content)
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)

@@ -7,7 +7,6 @@ that the method's card names, so that shot counts and draws of one pool share on
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from filelock import FileLock
 
 from bench.contract import Task
 from bench.record.schema import Phase, Pretraining
+from bench.record.whole import whole
 from bench.unit.clock import BudgetClock
 from bench.unit.device import synchroniser
 from bench.unit.drive import drive
@@ -52,9 +52,8 @@ def ensure_pretrained(
             saved = SavedState(folder / f"{spec.key}.saved.safetensors", place_of(unit))
             phase = _pretrain(unit, method, task, random=random, saved=saved)
             save_state(state_file, method.state_dict())
-            scratch = cost_file.with_suffix(f".{os.getpid()}.tmp")
-            scratch.write_text(phase.model_dump_json(indent=1), encoding="utf-8")
-            os.replace(scratch, cost_file)
+            with whole(cost_file) as scratch:
+                scratch.write_text(phase.model_dump_json(indent=1), encoding="utf-8")
             saved.clear()
     cost = json.loads(cost_file.read_text(encoding="utf-8"))
     charged = Pretraining(**cost, key=spec.key, reused=reused, pool=len(task.unlabelled))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from bench.errors import RequestError
+from bench.record.whole import whole
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
@@ -30,13 +30,8 @@ def save_state(path: Path, state: Mapping[str, Any]) -> None:
             raise TypeError(
                 f"state_dict: {name} is {type(value).__name__}; only tensors and numpy arrays"
             )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with whole(path) as scratch:
         save_file(tensors, scratch, metadata={"arrays": json.dumps(arrays)})
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def _as_tensor(name: str, array: np.ndarray) -> torch.Tensor:

@@ -7,7 +7,6 @@ killed, and it is removed when its record is written.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from bench.record.schema import Interruption
 from bench.record.store import record_path
+from bench.record.whole import whole
 from bench.unit.spec import Unit
 
 if TYPE_CHECKING:
@@ -105,7 +105,6 @@ class Trail:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _write(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(
             {
                 "before": stamp_of(path_of(self.unit)),
@@ -114,6 +113,5 @@ class Trail:
                 "starts": [start.model_dump() for start in (*self.past, self._now)],
             }
         )
-        scratch = self._file.with_suffix(f".{os.getpid()}.tmp")
-        scratch.write_text(text, encoding="utf-8")
-        os.replace(scratch, self._file)
+        with whole(self._file) as scratch:
+            scratch.write_text(text, encoding="utf-8")

@@ -8,13 +8,9 @@ peak of a process that does nothing more is told beside them.
 
 from __future__ import annotations
 
-import statistics
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
@@ -26,23 +22,21 @@ from bench.models.checkpoints import card_of
 from bench.models.lora import add_lora
 from bench.models.sam2 import make_sam2
 from bench.models.sam2.encode import encode
+from tests.perf.peaks import peak
+from tests.perf.timing import paired
 
 Side = Callable[[Any, Tensor], list[Tensor]]
 ROUNDS = 3
 
-# One side alone, in a fresh process: its peak, in MiB. Linux's own count of this program: ru_maxrss
-# would begin at the peak of the process that started it.
+# One side alone.
 PEAK = """
 import sys
-from pathlib import Path
 from tests.perf.test_perf_hiera import hiera_t, run, sides
 import torch
 side, size, batch, precision, trained = sys.argv[1], *map(int, sys.argv[2:4]), *sys.argv[4:]
 sam2, images = hiera_t(size, trained=trained == "1"), torch.randn(batch, 3, size, size)
 if side != "nothing":
     run(sides(precision)[side], sam2, images, trained=trained == "1")
-status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-print(int(status["VmHWM"].split()[0]) / 1024)
 """
 
 
@@ -77,18 +71,6 @@ def run(side: Side, sam2: Any, images: Tensor, *, trained: bool) -> list[Tensor]
     return maps
 
 
-def peak(side: str, size: int, batch: int, precision: str, trained: bool) -> float:
-    words = [side, str(size), str(batch), precision, str(int(trained))]
-    done = subprocess.run(
-        [sys.executable, "-c", PEAK, *words],
-        cwd=Path(__file__).resolve().parents[2],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return float(done.stdout)
-
-
 @pytest.mark.parametrize(
     ("size", "batch", "precision", "trained"),
     [
@@ -102,29 +84,20 @@ def test_hiera_t(
     benchmark: BenchmarkFixture, size: int, batch: int, precision: str, trained: bool
 ) -> None:
     sam2, images = hiera_t(size, trained=trained), torch.randn(batch, 3, size, size)
-    wall: dict[str, list[float]] = {"ours": [], "package": []}
-    used: dict[str, list[float]] = {"ours": [], "package": []}
     maps: dict[str, list[Tensor]] = {}
 
-    def both() -> None:
-        for name, side in sides(precision).items():
-            start, start_used = time.perf_counter(), time.process_time()
-            maps[name] = run(side, sam2, images, trained=trained)
-            wall[name].append(time.perf_counter() - start)
-            used[name].append(time.process_time() - start_used)
+    def keep(name: str, side: Side) -> None:
+        maps[name] = run(side, sam2, images, trained=trained)
 
-    benchmark.pedantic(both, rounds=ROUNDS, warmup_rounds=1)
+    calls = {name: partial(keep, name, side) for name, side in sides(precision).items()}
+    paired(benchmark, calls, rounds=ROUNDS, warm=1)
     for found, expected in zip(maps["ours"], maps["package"], strict=True):
         apart = (found - expected).abs().max() / expected.abs().max()
         assert apart < (1e-5 if precision == "fp32" else 0.1)
     info = benchmark.extra_info
     info["threads"] = torch.get_num_threads()
-    for what, times in (("time", wall), ("CPU time", used)):
-        # The first round is the warm-up.
-        ours, package = (statistics.median(times[side][1:]) for side in ("ours", "package"))
-        info[f"{what} ratio"] = round(package / ours, 2)
-        info[f"{what} ours_s"], info[f"{what} package_s"] = round(ours, 3), round(package, 3)
-    peaks = {side: peak(side, size, batch, precision, trained) for side in (*wall, "nothing")}
+    words = (size, batch, precision, int(trained))
+    peaks = {side: peak(PEAK, side, *words) for side in (*calls, "nothing")}
     info["peak memory ratio"] = round(peaks["package"] / peaks["ours"], 2)
     for side, value in peaks.items():
         info[f"peak {side}_MiB"] = round(value)

@@ -14,11 +14,8 @@ weights included on all sides.
 from __future__ import annotations
 
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,6 +40,7 @@ from bench.models.sam.lora_encoder import LoraEncoder
 from bench.train.losses import cross_entropy_squared_dice
 from bench.train.slicewise import predict_slices
 from methods.samora.parts import FusedSlices
+from tests.perf.peaks import peak
 
 EXPERTS = ("image", "patch", "pixel")
 ROUNDS = 3
@@ -52,7 +50,6 @@ CLASSES = 8
 # One side's step alone, in a fresh process: its peak, in MiB.
 PEAK = """
 import sys
-from pathlib import Path
 import torch
 from tests.perf.test_perf_samora import SIDES, network, step
 torch.manual_seed(0)
@@ -60,8 +57,6 @@ side, size = sys.argv[1], int(sys.argv[2])
 made = network(side, size)
 for _ in range(2):
     step(made, size)
-status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-print(int(status["VmHWM"].split()[0]) / 1024)
 """
 
 
@@ -116,17 +111,6 @@ def step(made: nn.Module, size: int) -> None:
     cross_entropy_squared_dice(made(images), labels).backward()
 
 
-def peak(side: str, size: int) -> float:
-    done = subprocess.run(
-        [sys.executable, "-c", PEAK, side, str(size)],
-        cwd=Path(__file__).resolve().parents[2],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return float(done.stdout)
-
-
 def in_turns(benchmark: BenchmarkFixture, calls: dict[str, Callable[[], None]]) -> dict[str, float]:
     """Median seconds of each, after a warm-up."""
     times: dict[str, list[float]] = {name: [] for name in calls}
@@ -146,7 +130,7 @@ def in_turns(benchmark: BenchmarkFixture, calls: dict[str, Callable[[], None]]) 
 @pytest.mark.parametrize("size", [224, 512])
 def test_a_step_of_vit_b_beside_samed(benchmark: BenchmarkFixture, size: int) -> None:
     # First, while this process is small: the largest side alone takes gigabytes.
-    peaks = {side: peak(side, size) for side in ("samed", *SIDES)}
+    peaks = {side: peak(PEAK, side, size) for side in ("samed", *SIDES)}
     made = {side: network(side, size) for side in ("samed", *SIDES)}
     took = in_turns(benchmark, {side: lambda n=net: step(n, size) for side, net in made.items()})
     info = benchmark.extra_info

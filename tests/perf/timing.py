@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
+from pytest_benchmark.fixture import BenchmarkFixture
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -22,3 +24,29 @@ def timed(work: Callable[[], object]) -> float:
 def _waited() -> None:
     if DEVICE == "cuda":
         torch.cuda.synchronize()
+
+
+def paired(
+    benchmark: BenchmarkFixture,
+    sides: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int,
+    warm: int,
+) -> None:
+    """ "ours" and "package" in turns; median seconds and CPU seconds of each, and their ratios."""
+    wall: dict[str, list[float]] = {name: [] for name in sides}
+    used: dict[str, list[float]] = {name: [] for name in sides}
+
+    def both() -> None:
+        for name, side in sides.items():
+            start, start_used = time.perf_counter(), time.process_time()
+            side()
+            wall[name].append(time.perf_counter() - start)
+            used[name].append(time.process_time() - start_used)
+
+    benchmark.pedantic(both, rounds=rounds, warmup_rounds=warm)
+    info = benchmark.extra_info
+    for what, times in (("time", wall), ("CPU time", used)):
+        ours, package = (statistics.median(times[side][warm:]) for side in ("ours", "package"))
+        info[f"{what} ratio"] = round(package / ours, 2)
+        info[f"{what} ours_s"], info[f"{what} package_s"] = round(ours, 3), round(package, 3)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,10 @@ import pytest
 from bench.check.lab import Lab, steps_budget
 from bench.record.schema import BudgetSpec, Record
 from bench.record.store import write_record
-from bench.unit import stop
 from bench.unit.__main__ import attempt
 from bench.unit.saved import SavedState
 from bench.unit.spec import Unit
-from bench.unit.stop import Stopped
+from bench.unit.stop import Stopped, asked_at
 from bench.unit.trail import Trail, path_of
 
 from .conftest import MakeLab
@@ -26,14 +26,16 @@ Ask = Callable[[int], None]
 
 
 @pytest.fixture
-def ask(monkeypatch: pytest.MonkeyPatch) -> Ask:
+def ask() -> Iterator[Ask]:
     """ask(n): the n-th time that somebody looks, the unit has been asked to stop; -1 never."""
+    with ExitStack() as stack:
 
-    def at(count: int) -> None:
-        looks = iter(range(10**9))
-        monkeypatch.setattr(stop, "asked", lambda: 0 <= count <= next(looks) + 1)
+        def at(count: int) -> None:
+            stack.close()
+            if count >= 0:
+                stack.enter_context(asked_at(count))
 
-    return at
+        yield at
 
 
 def unit_of(lab: Lab, toys: Path, run: str, budget: BudgetSpec | None = None) -> Unit:

@@ -19,6 +19,7 @@ from bench.board.plots.style import Look
 from bench.board.plots.words import row_text
 from bench.board.tables import Row
 
+MARKER = 5
 LEGEND_LINE = 0.18
 """Inches of a legend entry."""
 
@@ -63,12 +64,7 @@ class Canvas:
             axes.plot(
                 [x for x, _ in mark.means],
                 [np.nan if i is None else 100 * i.mean for _, i in mark.means],
-                color=look.colour,
-                linestyle=look.line,
-                linewidth=look.width,
-                marker=look.marker,
-                markersize=5,
-                markerfacecolor=look.colour if look.filled else "white",
+                **look.line_of(MARKER),
             )
             for x, interval in mark.means:
                 if interval is not None and interval.low is not None and interval.high is not None:
@@ -90,21 +86,9 @@ class Canvas:
 
     def legend(self, looks: Sequence[Look]) -> None:
         self.figure.legend(
-            handles=[_handle(look) for look in looks],
+            handles=[Line2D([], [], **look.line_of(MARKER)) for look in looks],
             labels=self.labels,
             loc="upper left",
             bbox_to_anchor=self._legend_place,
             borderaxespad=0,
         )
-
-
-def _handle(look: Look) -> Line2D:
-    return Line2D(
-        *([], []),
-        color=look.colour,
-        marker=look.marker,
-        linestyle=look.line,
-        linewidth=look.width,
-        markersize=5,
-        markerfacecolor=look.colour if look.filled else "white",
-    )

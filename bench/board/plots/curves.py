@@ -65,12 +65,7 @@ def _row(axes: Axes, row: Row, units: Sequence[Unit], clock: int, style: Looks) 
         axes.plot(
             middle[:, clock],
             100 * middle[:, 2],
-            color=look.colour,
-            linestyle=look.line,
-            linewidth=look.width,
-            marker=look.marker,
-            markersize=3.5,
-            markerfacecolor=look.colour if look.filled else "white",
+            **look.line_of(3.5),
         )
     return max(float(c[-1, clock]) for c in curves)
 

@@ -47,6 +47,17 @@ class Look:
     filled: bool
     width: float
 
+    def line_of(self, marker_size: float) -> dict[str, Any]:
+        """As matplotlib's lines take it."""
+        return {
+            "color": self.colour,
+            "linestyle": self.line,
+            "linewidth": self.width,
+            "marker": self.marker,
+            "markersize": marker_size,
+            "markerfacecolor": self.colour if self.filled else "white",
+        }
+
 
 @contextmanager
 def quiet_style() -> Iterator[None]:
