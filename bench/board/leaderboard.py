@@ -14,6 +14,9 @@ from bench.board.statistics import TableStatistics
 from bench.board.tables import Table, every_unit
 from bench.board.text import markdown, plural
 
+WAITED = 0.05
+"""The share of a unit's seconds without a core above which the page speaks of it."""
+
 INTRODUCTION = """\
 # Leaderboard
 
@@ -139,7 +142,27 @@ def _facts(table: Table) -> list[str]:
             "Several machines: under a budget of seconds the faster one trains longer, "
             "so part of a difference in Dice may be the machine's"
         )
+    if busy := _busy(table):
+        facts.append(busy)
     return facts
+
+
+def _busy(table: Table) -> str | None:
+    """Whether other work took part of what a budget of seconds should have bought."""
+    if table.key.budget.seconds is None:
+        return None
+    shares = [
+        unit.cost.waited_seconds / unit.cost.total_seconds
+        for unit in table.units
+        if unit.cost.waited_seconds is not None and unit.cost.total_seconds > 0
+    ]
+    late = sum(share > WAITED for share in shares)
+    if not late:
+        return None
+    return (
+        f"Busy machine: {late} of {plural(len(table.units), 'unit')} waited for a core for more "
+        f"than {WAITED:.0%} of the time (at most {max(shares):.0%}): their budget bought less"
+    )
 
 
 def _failed(tables: Sequence[Table]) -> str:

@@ -175,6 +175,7 @@ def _cost(record: Record) -> Cost:
     speed, used = record.throughput, record.resources
     before = record.pretraining.seconds if record.pretraining else 0.0
     during = record.adaptation.seconds
+    waits = [phase.waited_seconds for phase in (record.pretraining, record.adaptation) if phase]
     train = speed.train_samples_per_second if speed else None
     slices = speed.slices_per_second if speed else None
     volumes = speed.volumes_per_minute if speed else None
@@ -182,6 +183,7 @@ def _cost(record: Record) -> Cost:
         pretraining_seconds=before,
         adaptation_seconds=during,
         total_seconds=before + during,
+        waited_seconds=None if None in waits else sum(w for w in waits if w is not None),
         inference_seconds=sum(case.seconds for case in record.cases),
         train_samples_per_second=train.median if train else None,
         slices_per_second=slices.median if slices else None,

@@ -59,12 +59,14 @@ class Cost:
     """Timings and memory of one unit; None where nothing was measured.
 
     total_seconds      pre-training and adaptation, what the budget is for
+    waited_seconds     of those, the ones in which other work had the core; None: not known
     inference_seconds  of all test cases together
     """
 
     pretraining_seconds: float
     adaptation_seconds: float
     total_seconds: float
+    waited_seconds: float | None
     inference_seconds: float
     train_samples_per_second: float | None
     slices_per_second: float | None

@@ -134,6 +134,8 @@ def record_lines(record: Record, path: Path) -> Iterator[str]:
                 f"{phase.samples} samples, {phase.seconds:.1f} s, "
                 f"{phase.overshoot_seconds:.2f} s over, ended by {phase.ended}"
             )
+            if phase.waited_seconds:
+                yield f"    waited for a core in {phase.waited_seconds:.1f} s of them"
     if record.convergence is not None:
         at = record.convergence.converged
         when = f"{at.seconds:.1f} s, {at.steps} steps" if at else f"no: {record.convergence.note}"

@@ -111,12 +111,14 @@ class EmbeddingUse(Part):
 
 
 class Phase(Part):
-    """One generator's work. `seconds` are device seconds on the clock."""
+    """One generator's work. `seconds` are device seconds on the clock; in `waited_seconds` of them
+    the work stood ready while something else had its core."""
 
     epochs: Annotated[float, Field(ge=0)] = 0
     steps: Count = 0
     samples: Count = 0
     seconds: Seconds = 0
+    waited_seconds: Seconds | None = None
     overshoot_seconds: Seconds = 0
     overshoot_steps: Count = 0
     ended: Literal["budget", "method", "none"] = "none"

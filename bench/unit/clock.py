@@ -10,6 +10,7 @@ from typing import Any
 from bench.contract import Progress, Stateful
 from bench.models.embeddings.ledger import Account, Ledger
 from bench.unit.savepoint import Savepoint
+from bench.unit.waiting import thread_waited
 
 
 @dataclass
@@ -20,6 +21,8 @@ class BudgetClock:
     `charged` seconds and steps (pre-training) were spent before it began. What cached embeddings
     cost whoever computed them is on the clock too, so a warm cache buys nobody time.
     `synchronise` waits for the device, so that queued work is paid for by who queued it.
+    `waited` is the part of the seconds in which other work had this thread's core; NaN where the
+    system does not say.
     """
 
     seconds_limit: float | None
@@ -28,17 +31,21 @@ class BudgetClock:
     charged_steps: int = 0
     synchronise: Callable[[], None] = lambda: None
     now: Callable[[], float] = time.perf_counter
+    thread_waited: Callable[[], float] = thread_waited
     ledger: Ledger = field(default_factory=Ledger)
     savepoint: Savepoint | None = None
     steps: int = 0
     samples: int = 0
     epochs: float = 0
     resumed_at: float = 0.0
+    waited: float = 0.0
     _worked: float = 0.0
     _since: float | None = field(default=None, repr=False)
+    _waited_since: float = field(default=0.0, repr=False)
 
     def start(self) -> None:
         self.synchronise()
+        self._waited_since = self.thread_waited()
         self._since = self.now()
 
     def stop(self) -> None:
@@ -47,6 +54,7 @@ class BudgetClock:
         self.synchronise()
         self._worked += self.now() - self._since
         self._since = None
+        self.waited += self.thread_waited() - self._waited_since
 
     @property
     def seconds(self) -> float:
@@ -67,6 +75,7 @@ class BudgetClock:
         self.synchronise()
         self.steps, self.samples = account["steps"], account["samples"]
         self.epochs, self._worked = account["epochs"], account["worked"]
+        self.waited, self._waited_since = account["waited"], self.thread_waited()
         self.ledger.account = Account(**account["embeddings"])
         self.ledger.paid = set(account["paid"])
         self._since = self.now()
@@ -81,6 +90,7 @@ class BudgetClock:
             "samples": self.samples,
             "epochs": self.epochs,
             "worked": self._worked,
+            "waited": self.waited,
             "embeddings": asdict(self.ledger.account),
             "paid": sorted(self.ledger.paid),
         }

@@ -125,6 +125,7 @@ def drive(
         steps=clock.steps,
         samples=clock.samples,
         seconds=clock.seconds,
+        waited_seconds=clock.waited if isfinite(clock.waited) else None,
         overshoot_seconds=clock.overshoot_seconds,
         overshoot_steps=clock.overshoot_steps,
         ended="budget" if ended else "method",

@@ -118,6 +118,7 @@ def record(
     on: Mapping[str, Any] | None = None,
     pretraining_seconds: float | None = None,
     seconds: float = 100.0,
+    waited: float | None = 0.0,
     converged: float | None = None,
     censored: float | None = None,
     samples_per_second: float | None = 40.0,
@@ -179,7 +180,13 @@ def record(
             "pretraining": None
             if pretraining_seconds is None
             else {"key": "b" * 16, "reused": True, "pool": 12, "seconds": pretraining_seconds},
-            "adaptation": {"epochs": 20, "steps": 200, "samples": 1600, "seconds": seconds},
+            "adaptation": {
+                "epochs": 20,
+                "steps": 200,
+                "samples": 1600,
+                "seconds": seconds,
+                "waited_seconds": waited,
+            },
             "curve": list(curve),
             "convergence": convergence(converged, censored),
             "throughput": None

@@ -56,6 +56,20 @@ def test_opening_and_facts(tmp_path: Path) -> None:
     assert "Machine aaaa1111: cpu; Some CPU, 2 cores, 2 threads, 16 GB; Linux 6" in text
 
 
+def test_a_busy_machine_is_named(tmp_path: Path) -> None:
+    """A unit's wait counts above a twentieth of its seconds, pre-training's included."""
+    waits = [None, 0.0, 5.0, 5.2, 30.0]
+    units = [record(draw=str(draw), seconds=100, waited=w) for draw, w in enumerate(waits)]
+    line = (
+        "- Busy machine: 2 of 5 units waited for a core for more than 5% of the time "
+        "(at most 30%): their budget bought less"
+    )
+    assert line in page(tmp_path / "busy", *units)
+    assert "Busy machine" not in page(tmp_path / "quiet", *units[:3])
+    steps = [record(seconds=100, waited=30.0, budget="steps-100", budget_seconds=None)]
+    assert "Busy machine" not in page(tmp_path / "steps", *steps)
+
+
 def test_cells_by_hand(tmp_path: Path) -> None:
     """alpha: patients 0.8 and 0.6, t with one degree of freedom 12.706, error 0.1: past the scale.
     beta: draws 0.5 and 0.5, patients alike: an interval of no width."""

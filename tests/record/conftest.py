@@ -76,6 +76,7 @@ def whole() -> dict[str, Any]:
         },
         "pretraining": {
             **moment,
+            "waited_seconds": None,
             "overshoot_seconds": 0.0,
             "overshoot_steps": 0,
             "ended": "budget",
@@ -86,6 +87,7 @@ def whole() -> dict[str, Any]:
         },
         "adaptation": {
             **moment,
+            "waited_seconds": 0.5,
             "overshoot_seconds": 0.25,
             "overshoot_steps": 0,
             "ended": "budget",

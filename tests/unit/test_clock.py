@@ -147,6 +147,18 @@ def test_the_device_is_waited_for_before_each_reading() -> None:
     assert clock.seconds == 3.0
 
 
+def test_what_a_thread_waited_is_counted_between_start_and_stop_alone() -> None:
+    watch, other = Watch(), Watch(time=7.0)
+    clock = BudgetClock(seconds_limit=10, steps_limit=None, now=watch, thread_waited=other)
+    for before, during in ((3.0, 0.5), (2.0, 0.25)):
+        other.time += before
+        clock.start()
+        other.time += during
+        clock.stop()
+    assert clock.waited == 0.75
+    assert clock.account["waited"] == 0.75
+
+
 def test_what_a_cached_embedding_cost_is_spent_too() -> None:
     """Two seconds that another unit spent on embeddings count as if they had been spent here."""
     watch = Watch()

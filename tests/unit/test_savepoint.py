@@ -59,7 +59,7 @@ def finish(unit: Unit) -> Record:
 
 def outcome(record: Record) -> dict[str, Any]:
     """All but times."""
-    free: Any = {"seconds", "overshoot_seconds"}
+    free: Any = {"seconds", "waited_seconds", "overshoot_seconds"}
     return {
         "adaptation": record.adaptation.model_dump(exclude=free),
         "curve": [point.model_dump(exclude=free) for point in record.curve],
