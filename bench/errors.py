@@ -8,8 +8,23 @@ from collections.abc import Iterable
 ALLOCATORS = ("DefaultCPUAllocator", "can't allocate memory", "Cannot allocate memory")
 
 
+LONGEST = 4000
+"""Characters of an error; what a broken file holds may be of any length."""
+
+
+def one_line(text: str) -> str:
+    """Printable, in one line. Names and contents of files are other people's text: an escape code
+    in them must not reach a terminal."""
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else "?" for char in " ".join(text.split()))
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
 class RequestError(Exception):
     """A wrong request: one line that says what is wrong, where, and what to do. Exit code 2."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 class DataError(RequestError):
@@ -18,7 +33,7 @@ class DataError(RequestError):
     def __init__(self, case: str, problem: str) -> None:
         super().__init__(f"case {case}: {problem}")
         self.case = case
-        self.problem = problem
+        self.problem = one_line(problem)
 
 
 def nearest(name: str, known: Iterable[str], *, limit: int = 3) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.data.ready import Ready, make_ready
+from bench.data.ready import Ready, committed_book, make_ready
 from bench.data.splits import Drawn
 from bench.errors import RequestError
 from bench.keys import copy_key
@@ -24,11 +24,14 @@ def pool_copies(demand: Demand, registry: Registry, ready: Mapping[str, Ready]) 
     """The copies that only give unlabelled images, by dataset: their own default options, and the
     request's `data` group."""
     copies: dict[str, Ready] = {}
+    hash_ids = demand.data.get("hash_ids", False)
     for name in sorted({n for c in demand.choices for n in _others(demand.pool, c.dataset)}):
-        _, card = registry.dataset(name)
+        found, card = registry.dataset(name)
+        # Published ids stay: no record names a case that is only in the pool.
+        data = {**demand.data, "hash_ids": hash_ids and committed_book(found, card) is None}
         known = ready.get(copy_key(name, card.defaults))
         try:
-            copies[name] = known or make_ready(registry, name, {}, demand.data)
+            copies[name] = known or make_ready(registry, name, {}, data)
         except RequestError as error:
             raise RequestError(f"pool={','.join(demand.pool)}: {error}") from None
     return copies

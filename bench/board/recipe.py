@@ -24,6 +24,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 WORDS = ("true", "false", "null", "nan", "inf", "none", "yes", "no", "on", "off")
 PARTIAL = re.compile(r"\b\d+ of \d+ (cases|patients)\b")
 """How a copy that lacks cases is named (`bench/data/copies.py`)."""
+HASHED = re.compile(r", hashed ids\Z")
+"""How one is named whose ids are hashed."""
 
 
 def command_of(column: Column, cell: Cell, unit: Unit) -> str:
@@ -56,6 +58,8 @@ def words_of(record: Record) -> tuple[str, ...]:
         words.append("data.partial=true")
     if record.data.skipped:
         words.append("data.skip_bad=true")
+    if HASHED.search(record.data.name):
+        words.append("data.hash_ids=true")
     if machine.device == "cpu":
         return (*words, "device=cpu", f"executor.threads={machine.threads}")
     return (*words, "device=cuda")

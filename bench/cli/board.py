@@ -120,6 +120,7 @@ def rescore(words: Words, include: tuple[Path, ...]) -> int:
     import numpy as np
 
     from bench.board import rescore as recompute
+    from bench.data.ids import is_hashed
     from bench.data.ready import Ready, make_ready
     from bench.registry import discover
 
@@ -130,12 +131,13 @@ def rescore(words: Words, include: tuple[Path, ...]) -> int:
         "partial": True,  # the cases that a record names must be there; others need not
         "skip_bad": False,
     }
-    copies: dict[str, Ready] = {}
+    copies: dict[tuple[str, bool], Ready] = {}
 
     def labels(dataset: str, case: str) -> np.ndarray:
-        if dataset not in copies:
-            copies[dataset] = make_ready(registry, dataset, {}, data)
-        label = copies[dataset].store.volume(case, with_label=True).label
+        place = (dataset, is_hashed(case))
+        if place not in copies:
+            copies[place] = make_ready(registry, dataset, {}, {**data, "hash_ids": place[1]})
+        label = copies[place].store.volume(case, with_label=True).label
         assert label is not None
         return label
 

@@ -3,6 +3,7 @@ python -m bench prepare backbone=NAMES [backbone.sam=vit_l]
 
 Downloads what can be had automatically, checks every case or checkpoint, converts each case once.
 A dataset that needs an account says what to download and where to put it. A second call is free.
+data.hash_ids=true: cases and patients of your own volumes go by hashed names (docs/datasets.md).
 """
 
 from __future__ import annotations

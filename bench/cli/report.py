@@ -75,6 +75,7 @@ def stored_volumes(registry: Registry, data: dict[str, str | None]) -> Volumes:
     """Images and references of the copies that the records were made on, and of no other."""
     import numpy as np
 
+    from bench.data.copies import HASHED
     from bench.data.ready import Ready, make_ready
     from bench.keys import copy_key
     from bench.record.schema import Record
@@ -84,9 +85,15 @@ def stored_volumes(registry: Registry, data: dict[str, str | None]) -> Volumes:
 
     def volumes(record: Record, case: str) -> tuple[np.ndarray, np.ndarray]:
         request = record.request
-        place = copy_key(request.dataset, request.dataset_options)
+        hashed = record.data.name.endswith(f", {HASHED}")
+        place = copy_key(request.dataset, {**request.dataset_options, "hash_ids": hashed})
         if place not in copies:
-            copies[place] = make_ready(registry, request.dataset, request.dataset_options, given)
+            copies[place] = make_ready(
+                registry,
+                request.dataset,
+                request.dataset_options,
+                {**given, "hash_ids": hashed},
+            )
         copy = copies[place]
         if copy.fingerprint != record.data.fingerprint:
             raise DataError(

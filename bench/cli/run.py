@@ -17,6 +17,7 @@ Runs every unit of the request that has no record yet, and records it.
   results=DIR  keep=predictions,state  rerun=failed|all
   data.partial=true           run on a copy that lacks cases, under another name
   data.skip_bad=true          leave broken cases out, and say so in every record
+  data.hash_ids=true          cases and patients of your own volumes go by hashed names
   data.cache=DIR              where downloads and converted volumes go
 
 Units that are done are skipped. Ctrl-C keeps what is done; the same command goes on from there, and

@@ -47,6 +47,18 @@ def check_sources(sources: Sequence[Source], *, where: Path | None) -> None:
             )
 
 
+def check_text(sources: Sequence[Source]) -> None:
+    """Ids come from files' names, which may be any bytes; splits and records are text."""
+    for source in sources:
+        for name in (source.case, source.patient, source.site or ""):
+            try:
+                name.encode()
+            except UnicodeEncodeError:
+                raise DataError(
+                    source.case, f"the name {name} is no text in UTF-8; rename its files"
+                ) from None
+
+
 def check_case(case: str, raw: RawCase, *, classes: Sequence[str]) -> np.ndarray:
     """Every check of one case. Returns its label as uint8 (D, H, W)."""
     if raw.image is None:

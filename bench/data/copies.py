@@ -11,6 +11,9 @@ from bench.errors import RequestError
 NAMED = 20
 """Ids that a message lists before it says how many more there are."""
 
+HASHED = "hashed ids"
+"""How a copy is named whose cases and patients go by hashed names (`data.hash_ids=true`)."""
+
 Expected = Sequence[str] | int | None
 """The split's patients, the number of cases where only that is known, or None for any copy."""
 
@@ -79,6 +82,7 @@ def copy_name(
     further: int = 0,
     kind: str = "cases",
     skipped: int = 0,
+    hashed: bool = False,
 ) -> str:
     """The board's name: "la2018", or "la2018, h5 crop, 30 of 100 cases, 2 bad cases left out"."""
     parts = [name]
@@ -90,4 +94,6 @@ def copy_name(
         parts.append(f"{further} further {kind}")
     if skipped:
         parts.append(f"{skipped} bad {'case' if skipped == 1 else 'cases'} left out")
+    if hashed:
+        parts.append(HASHED)
     return ", ".join(parts)

@@ -20,6 +20,7 @@ from bench.data.copies import (
     layout_note,
     presence,
 )
+from bench.data.hashed import without_files
 from bench.data.manifest import (
     MANIFEST,
     Manifest,
@@ -50,6 +51,7 @@ class _Job:
     spacing: Spacing | None
     recipe: str
     skip_bad: bool
+    hashed: bool
 
 
 def prepare(
@@ -64,6 +66,7 @@ def prepare(
     recipe: Mapping[str, Any] | None = None,
     partial: bool = False,
     skip_bad: bool = False,
+    hashed: bool = False,
     workers: int = WORKERS,
     progress: bool = False,
 ) -> Store:
@@ -76,6 +79,7 @@ def prepare(
     recipe    what else decides how files become voxels: the dataset's options, its source's hash
     partial   run on what is there
     skip_bad  leave bad cases out, and list them in the manifest
+    hashed    the dataset's ids are hashed: the copy's name says so
     """
     copy = dataset.find()
     if copy is None:
@@ -100,6 +104,7 @@ def prepare(
             }
         ),
         skip_bad=skip_bad,
+        hashed=hashed,
     )
 
     def finished() -> Store | None:
@@ -178,7 +183,8 @@ def _convert(job: _Job, source: Source) -> Entry:
         if not job.skip_bad:
             hint = f"{error.problem} (data.skip_bad=true leaves bad cases out)"
             raise DataError(source.case, hint) from error
-        entry = Entry(source.case, job.recipe, stamps, "", stored=None, problem=error.problem)
+        problem = without_files(error.problem, source, job.copy.root)  # it goes into records
+        entry = Entry(source.case, job.recipe, stamps, "", stored=None, problem=problem)
         write_entry(job.folder, entry, None)
         return entry
     entry = Entry(source.case, job.recipe, stamps, digest, stored=stored, problem=None)
@@ -211,6 +217,7 @@ def _manifest(
             further=found.further,
             kind=found.kind,
             skipped=len(skipped),
+            hashed=job.hashed,
         ),
         recipe=job.recipe,
         classes=job.classes,

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.cards import DatasetCard
-from bench.contract import Copy
+from bench.contract import Copy, Dataset
+from bench.data.checks import check_text
+from bench.data.hashed import HashedIds, hashed_book
+from bench.data.ids import open_ids
 from bench.data.obtain import find_copy
 from bench.data.places import cache_folder, download_folder, store_folder
 from bench.data.prepare import prepare
@@ -83,23 +86,32 @@ def make_ready(
     dataset, copy = find_copy(found, card, values, root, download_folder(cache, name))
     facts = _facts(dataset, card, name)
     folder = store_folder(cache, facts.name, _copy_key(copy, vars(values)))
-    book, expected = _book(found, card, facts.name, copy, folder)
-    store = prepare(
-        dataset,
-        name=facts.name,
-        folder=folder,
-        classes=facts.classes,
-        layouts=card.layouts,
-        expected=expected,
-        spacing=card.spacing,
-        recipe={
+    committed = committed_book(found, card)
+    arguments: dict[str, Any] = {
+        "name": facts.name,
+        "classes": facts.classes,
+        "layouts": card.layouts,
+        "spacing": card.spacing,
+        "recipe": {
             "options": {key: value for key, value in vars(values).items() if key != "root"},
             "source": source_hash(found.folder),
         },
-        partial=bool(data["partial"]),
-        skip_bad=bool(data["skip_bad"]),
-        progress=True,
-    )
+        "partial": bool(data["partial"]),
+        "skip_bad": bool(data["skip_bad"]),
+        "progress": True,
+    }
+    if data.get("hash_ids", False):
+        if committed is not None:
+            raise RequestError(
+                f"{name}: data.hash_ids=true is for volumes of your own; the ids of {name} are "
+                "published, and its split names them: leave it out"
+            )
+        book, store = _prepared_hashed(dataset, copy, card, folder, arguments)
+    else:
+        check_text(copy.sources)
+        book = committed or _own_book(card, facts.name, copy, folder)
+        expected = card.cases if committed is None else committed.splits[committed.default].patients
+        store = prepare(dataset, folder=folder, expected=expected, **arguments)
     return Ready(
         store=store,
         book=book,
@@ -138,23 +150,55 @@ def _copy_key(copy: Copy, options: Mapping[str, Any]) -> str:
     return content_hash({"root": root, "layout": copy.layout, "options": kept})[:12]
 
 
-def _book(
-    found: Found, card: DatasetCard, name: str, copy: Copy, folder: Path
-) -> tuple[SplitBook, tuple[str, ...] | int | None]:
-    """The splits, and what a whole copy must have.
-
-    The committed book where there is one. A copy that nobody split before is split by our rule and
-    the book saved: beside the store, or in the user's own folder where the card leaves the classes
-    to it. Then only the card's number of cases can be asked for.
-    """
+def committed_book(found: Found, card: DatasetCard) -> SplitBook | None:
+    """The splits that are committed beside a dataset's card, if it has some."""
     committed = found.folder / card.split
     if committed.is_file() and found.name in book_names(committed):
-        book = load_book(committed, found.name)
-        return book, book.splits[book.default].patients
+        return load_book(committed, found.name)
+    return None
+
+
+def _own_book(card: DatasetCard, name: str, copy: Copy, folder: Path) -> SplitBook:
+    """A copy that nobody split before is split by our rule and the book saved. Then only the card's
+    number of cases can be asked for."""
     patients = [source.patient for source in copy.sources]
     sites = {source.patient: source.site for source in copy.sources if source.site is not None}
-    drawn = folder.with_name(f"{folder.name}-split.json")
-    if copy.root is not None and card.classes is None:
-        drawn = copy.root / "sambench_split.json"
+    drawn = _beside(card, copy, folder, "split")
     drawn.parent.mkdir(parents=True, exist_ok=True)
-    return open_book(drawn, name, patients, sites), card.cases
+    return open_book(drawn, name, patients, sites)
+
+
+def _beside(card: DatasetCard, copy: Copy, folder: Path, what: str) -> Path:
+    """What stays with a copy: in the user's own folder where the card leaves the classes to it,
+    else beside the store."""
+    if copy.root is not None and card.classes is None:
+        return copy.root / f"sambench_{what}.json"
+    return folder.with_name(f"{folder.name}-{what}.json")
+
+
+def _prepared_hashed(
+    dataset: Dataset, copy: Copy, card: DatasetCard, folder: Path, arguments: Mapping[str, Any]
+) -> tuple[SplitBook, Store]:
+    """As without hashing, with the same patients in every part; no clear id leaves this."""
+    place = _beside(card, copy, folder, "ids")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    ids = open_ids(place, (name for s in copy.sources for name in (s.case, s.patient)))
+    hidden = HashedIds(dataset, copy, ids)
+    with hidden.cleaned():
+        check_text(copy.sources)
+    try:
+        clear = _own_book(card, arguments["name"], copy, folder)
+    except RequestError:
+        raise RequestError(
+            f"{_beside(card, copy, folder, 'split')} can't be used, and the reason names patients: "
+            "leave data.hash_ids=true out once to see it"
+        ) from None
+    with hidden.cleaned():
+        store = prepare(
+            hidden,
+            folder=folder.with_name(f"{folder.name}-{ids.fingerprint}"),
+            expected=card.cases,
+            hashed=True,
+            **arguments,
+        )
+    return hashed_book(clear, ids), store

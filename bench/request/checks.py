@@ -104,7 +104,7 @@ def check_budget(budget: Mapping[str, Any]) -> None:
 
 def checked_data(data: Mapping[str, Any]) -> dict[str, Any]:
     """The `data` group, its paths as text: a folder may be called 2024."""
-    for name in ("partial", "skip_bad"):
+    for name in ("partial", "skip_bad", "hash_ids"):
         if not isinstance(data[name], bool):
             raise RequestError(f"data.{name}={data[name]}: true or false")
     paths = {name: None if data[name] is None else str(data[name]) for name in ("root", "cache")}

@@ -31,7 +31,7 @@ def test_bad_cases_are_left_out_on_request_and_listed(make, root) -> None:
     assert manifest.copy == "la2018, 2 bad cases left out"
     assert [case.case for case in manifest.cases] == ["a", "c"]
     assert manifest.skipped == (
-        ("b", "b-label.npy is missing"),
+        ("b", "a file of it is missing"),  # it goes into records, which name no files
         ("d", "the image has NaN or infinity in 192 voxels; mend or remove the file"),
     )
     assert reads(root) == "abcd"
@@ -58,7 +58,7 @@ def test_skipped_cases_are_no_licence_for_a_later_call_without(make, root) -> No
 def test_only_bad_cases_are_no_dataset(make, root) -> None:
     for path in root.glob("*-label.npy"):
         path.unlink()
-    message = "la2018: all of its cases are bad; the first, a: a-label.npy is missing"
+    message = "la2018: all of its cases are bad; the first, a: a file of it is missing"
     with pytest.raises(RequestError, match=message):
         make(skip_bad=True)
 

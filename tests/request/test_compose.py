@@ -34,7 +34,13 @@ def test_a_bare_request(registry: Registry) -> None:
         (0,),
         ("none",),
     )
-    assert demand.data == {"root": None, "cache": None, "partial": False, "skip_bad": False}
+    assert demand.data == {
+        "root": None,
+        "cache": None,
+        "partial": False,
+        "skip_bad": False,
+        "hash_ids": False,
+    }
     assert demand.executor == {
         "name": "local",
         "jobs": "auto",
@@ -202,6 +208,7 @@ def test_where_and_how_it_runs(compose: Compose) -> None:
         "cache": "2024",
         "partial": True,
         "skip_bad": False,
+        "hash_ids": False,
     }
     assert compose("executor=inline", "rerun=all").executor == {"name": "inline"}
     assert compose("data.root=2024").data["root"] == "2024"
@@ -218,7 +225,13 @@ def test_a_request_for_data_alone(registry: Registry) -> None:
         ("toy_data", {"root": None, "side": 8}),
         ("toy_data", {"root": None, "side": 16}),
     ]
-    assert data == {"root": None, "cache": None, "partial": False, "skip_bad": False}
+    assert data == {
+        "root": None,
+        "cache": None,
+        "partial": False,
+        "skip_bad": False,
+        "hash_ids": False,
+    }
     default, data = compose_data(["data.skip_bad=true"], registry)
     assert [name for name, _ in default] == ["phantom"]
     assert data["skip_bad"] is True
