@@ -180,7 +180,14 @@ def test_killed_without_a_word(make_lab: MakeLab, toys: Path, ask: Ask) -> None:
     assert second.stopped is None
 
 
-@pytest.mark.parametrize("how", ["another machine", "cut", "text"])
+OTHERS = {
+    "another machine": {"machine": "of somebody else"},
+    "another layout": {"layout": 1},
+    "other packages": {"versions": {}},
+}
+
+
+@pytest.mark.parametrize("how", [*OTHERS, "cut", "text"])
 def test_a_state_that_does_not_hold_here_is_left_alone(
     make_lab: MakeLab, toys: Path, ask: Ask, how: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -191,10 +198,10 @@ def test_a_state_that_does_not_hold_here_is_left_alone(
     with pytest.raises(Stopped):
         attempt(unit)
     file = Trail(unit).state("adaptation")
-    if how == "another machine":
+    if how in OTHERS:
         content = file.read()
         assert content is not None
-        SavedState(file.path, {**file.place, "machine": "of somebody else"}).write(content)
+        SavedState(file.path, {**file.place, **OTHERS[how]}).write(content)
     else:
         whole = file.path.read_bytes()
         file.path.write_bytes(whole[: len(whole) // 2] if how == "cut" else b"no state at all")
