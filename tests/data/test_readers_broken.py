@@ -134,7 +134,7 @@ def test_a_header_that_claims_too_much(
 ) -> None:
     path = make(tmp_path, name, voxels, packed=packed)
     grow(path, old, new)
-    refused(path, r"(holds|unpacks to) 7200 bytes.*, its header says 2000000000000000000")
+    refused(path, "its header says 2000000000000000000 bytes of 1000000 x 1000000 x 1000000 voxels")
 
 
 def test_a_stream_that_unpacks_to_more(tmp_path: Path, voxels: np.ndarray) -> None:
@@ -149,8 +149,8 @@ def test_nifti_that_claims_too_much(tmp_path: Path) -> None:
     content[42:48] = np.array([30000] * 3, "<i2").tobytes()
     (tmp_path / "a.nii").write_bytes(bytes(content))
     (tmp_path / "b.nii.gz").write_bytes(gzip.compress(bytes(content)))
-    refused(tmp_path / "a.nii", "holds 128 bytes of voxels, its header says 54000000000000")
-    refused(tmp_path / "b.nii.gz", "unpacks to 480 bytes, its header says 54000000000352")
+    refused(tmp_path / "a.nii", "its header says 54000000000000 bytes of 30000 x 30000")
+    refused(tmp_path / "b.nii.gz", "its header says 54000000000000 bytes of 30000 x 30000")
     content[42:44] = np.array([-3], "<i2").tobytes()
     (tmp_path / "a.nii").write_bytes(bytes(content))
     refused(tmp_path / "a.nii", "has an empty shape|cannot be read as NIfTI")
@@ -183,7 +183,7 @@ def test_missing_files(tmp_path: Path) -> None:
         ("a.nrrd", b"NRRD0004\nsizes: 2 2\n\n", "is no whole NRRD header: 'type' is missing"),
         ("a.nrrd", b"NRRD0004\ntype: short\n\n", "is no whole NRRD header: 'sizes' is missing"),
         ("a.nrrd", b"NRRD0004\ntype: block\nsizes: 2\n\n", "type 'block' is not read"),
-        ("a.nrrd", b"NRRD0004\ntype: int\nsizes: 2 x\n\n", "sizes '2 x' are no numbers"),
+        ("a.nrrd", b"NRRD0004\ntype: int\nsizes: 2 x\n\n", "sizes '2 x' are no whole numbers"),
         ("a.nrrd", b"NRRD0004\ntype: int\nsizes: 2 0\n\n", "has an empty size '2 0'"),
         (
             "a.nrrd",
@@ -219,8 +219,8 @@ def test_files_of_another_kind(tmp_path: Path, name: str, content: bytes, messag
     ("change", "message"),
     [
         ("ElementType = MET_STRING", "ElementType MET_STRING is not read"),
-        ("DimSize = 2 two", "a size in it is no number"),
-        ("CompressedDataSize = x", "a size in it is no number"),
+        ("DimSize = 2 two", "DimSize '2 two' are no whole numbers"),
+        ("CompressedDataSize = x", "CompressedDataSize 'x' are no whole numbers"),
         ("NDims = 3", "NDims 3 is not DimSize 2 2"),
         ("DimSize = 2 0", "has an empty DimSize 2 0"),
         ("HeaderSize = 40", "HeaderSize 40 is not read"),
@@ -254,7 +254,7 @@ def test_hdf5(tmp_path: Path, voxels: np.ndarray) -> None:
         file.create_group("label")
     refused(path, "has no dataset 'mask'; it holds huge, image, label", key="mask")
     refused(path, "has no dataset 'label'", key="label")
-    refused(path, r"'huge' claims 2000000000000000000 bytes of shape .*, 0 are stored", key="huge")
+    refused(path, "its header says 2000000000000000000 bytes of 1000000 x", key="huge")
     spoil(path)
     refused(path, "'image' is damaged and does not unpack")
     cut(path)

@@ -91,7 +91,7 @@ def test_wrong_requests(tmp_path: Path, labels: np.ndarray) -> None:
         with pytest.raises(RequestError, match="cannot write the label map"):
             write_label(tmp_path / "absent" / name, labels, like=like)
     (tmp_path / "bad.nrrd").write_bytes(b"NRRD0004\n")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="is no whole NRRD header"):
         write_label(tmp_path / "o.nii", labels, like=tmp_path / "bad.nrrd")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.nrrd", "l.nii.gz"]
 

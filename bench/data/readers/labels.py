@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from bench.data.readers.dispatch import read_image, suffix_of
-from bench.data.readers.itk import grid_of_itk, write_itk
+from bench.data.readers.itk import write_itk
+from bench.data.readers.metaimage import read_meta_header
 from bench.data.readers.nifti import grid_of_nifti, write_nifti
+from bench.data.readers.nrrd import read_nrrd_header
 from bench.errors import DataError, RequestError
 
 _NIFTI = (".nii", ".nii.gz")
@@ -66,7 +68,11 @@ def _grid(like: Path) -> tuple[tuple[int, ...], np.ndarray | None]:
         raise DataError(like.name, f"{like} is missing")
     if suffix in _NIFTI:
         return grid_of_nifti(like, like.name)
-    if suffix in (".mhd", ".mha", ".nrrd", ".nhdr"):
-        return grid_of_itk(like, like.name)
+    if suffix in (".mhd", ".mha"):
+        meta = read_meta_header(like, like.name)
+        return meta.shape, meta.affine
+    if suffix in (".nrrd", ".nhdr"):
+        nrrd = read_nrrd_header(like, like.name)
+        return nrrd.shape, nrrd.affine
     image = read_image(like)
     return image.array.shape, image.affine

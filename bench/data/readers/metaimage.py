@@ -2,49 +2,61 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import prod
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from bench.data.readers.image import RawImage
-from bench.data.readers.itk import read_itk
-from bench.data.readers.stored import check_deflated, check_plain
+import numpy as np
+
+from bench.data.readers.claim import beside, claimed_bytes
+from bench.data.readers.geometry import affine_of_xyz, numbers, wholes
+from bench.data.readers.image import RawImage, spacing_of
+from bench.data.readers.stored import check_plain, read_deflated, read_plain
 from bench.errors import DataError
 
 _HEADER_LIMIT = 64 * 1024
 # MetaIO's LONG is 4 bytes on every machine.
-_BYTES = {
-    "MET_CHAR": 1,
-    "MET_UCHAR": 1,
-    "MET_SHORT": 2,
-    "MET_USHORT": 2,
-    "MET_INT": 4,
-    "MET_UINT": 4,
-    "MET_LONG": 4,
-    "MET_ULONG": 4,
-    "MET_LONG_LONG": 8,
-    "MET_ULONG_LONG": 8,
-    "MET_FLOAT": 4,
-    "MET_DOUBLE": 8,
+_TYPES = {
+    "MET_CHAR": "i1",
+    "MET_UCHAR": "u1",
+    "MET_SHORT": "i2",
+    "MET_USHORT": "u2",
+    "MET_INT": "i4",
+    "MET_UINT": "u4",
+    "MET_LONG": "i4",
+    "MET_ULONG": "u4",
+    "MET_LONG_LONG": "i8",
+    "MET_ULONG_LONG": "u8",
+    "MET_FLOAT": "f4",
+    "MET_DOUBLE": "f8",
 }
+# The format has several names for one thing; ITK takes the first that is there.
+_SPACING = ("ElementSpacing", "ElementSize")
+_ORIGIN = ("Offset", "Position", "Origin")
+_DIRECTION = ("TransformMatrix", "Rotation", "Orientation")
+_BIG_ENDIAN = ("BinaryDataByteOrderMSB", "ElementByteOrderMSB")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MetaHeader:
     """What the text part says.
 
     shape   last file axis first: (D, H, W)      size    bytes of all voxels, unpacked
     data    the file that holds them             offset  where they start in it
     packed  bytes of them there, where the header says it and they are compressed
+    affine  (z, y, x) voxel index -> world mm (RAS), None for anything but a volume; 1 mm voxels
+            where `says_spacing` is False
     """
 
     shape: tuple[int, ...]
+    dtype: np.dtype
     size: int
     data: Path
     offset: int
     compressed: bool
     packed: int | None
     says_spacing: bool
+    affine: np.ndarray | None = field(repr=False)
 
 
 def read_metaimage(path: Path, case: str) -> RawImage:
@@ -52,11 +64,14 @@ def read_metaimage(path: Path, case: str) -> RawImage:
     if not header.data.is_file():
         raise DataError(case, f"{header.data} is missing; {path.name} keeps its voxels there")
     if header.packed is not None:
-        # MetaIO unpacks as many bytes as the header says, and keeps quiet where they are too few.
         check_plain(header.data, case, offset=header.offset, expected=header.packed, exact=True)
-    check = check_deflated if header.compressed else check_plain
-    check(header.data, case, offset=header.offset, expected=header.size, exact=True)
-    return read_itk(path, case, says_spacing=header.says_spacing)
+    read = read_deflated if header.compressed else partial(read_plain, exact=True)
+    array = read(
+        header.data, case, offset=header.offset, dtype=header.dtype, shape=header.shape
+    ).astype(header.dtype.newbyteorder("="), copy=False)
+    if header.affine is None or not header.says_spacing:
+        return RawImage(array)
+    return RawImage(array, spacing_of(header.affine), header.affine)
 
 
 def read_meta_header(path: Path, case: str) -> MetaHeader:
@@ -68,41 +83,68 @@ def read_meta_header(path: Path, case: str) -> MetaHeader:
             raise DataError(case, f"{path} is no MetaImage header: {key} is missing")
         return fields[key]
 
+    def whole(key: str, default: str) -> int:
+        [number] = wholes(fields.get(key, default), key, path, case) or (0,)
+        return number
+
     kind = need("ElementType")
-    if kind not in _BYTES:
-        raise DataError(case, f"{path}: ElementType {kind} is not read")
-    try:
-        shape = tuple(int(number) for number in reversed(need("DimSize").split()))
-        channels = int(fields.get("ElementNumberOfChannels", "1"))
-        skipped = int(fields.get("HeaderSize", "0"))
-        packed = int(fields.get("CompressedDataSize", "0"))
-    except ValueError as error:
-        raise DataError(case, f"{path}: a size in it is no number") from error
+    if kind not in _TYPES:
+        raise DataError(case, f"{path}: ElementType {kind[:80]} is not read")
+    shape = wholes(need("DimSize"), "DimSize", path, case)[::-1]
+    channels = whole("ElementNumberOfChannels", "1")
+    packed = whole("CompressedDataSize", "0")
     if not shape or min(*shape, channels) < 1:
-        raise DataError(case, f"{path} has an empty DimSize {fields['DimSize']}")
+        raise DataError(case, f"{path} has an empty DimSize {fields['DimSize'][:80]}")
     if need("NDims") != str(len(shape)):
-        raise DataError(case, f"{path}: NDims {fields['NDims']} is not DimSize {fields['DimSize']}")
-    if fields.get("BinaryData", "True").lower() != "true":
+        said = f"NDims {fields['NDims'][:80]} is not DimSize {fields['DimSize'][:80]}"
+        raise DataError(case, f"{path}: {said}")
+    if not _true(fields.get("BinaryData", "True")):
         raise DataError(case, f"{path} keeps its voxels as text; save it as binary")
-    if skipped:
+    if fields.get("HeaderSize", "0") != "0":
+        skipped = fields["HeaderSize"][:80]
         raise DataError(case, f"{path}: HeaderSize {skipped} is not read; save it without one")
     name = need("ElementDataFile")
     if name == "LIST" or "%" in name:
         raise DataError(case, f"{path} spreads its voxels over several files; save it as one")
     local = name in ("LOCAL", "Local", "local")
-    compressed = fields.get("CompressedData", "False").lower() == "true"
+    compressed = _true(fields.get("CompressedData", "False"))
     if compressed and local and not packed:
         # ITK would read such a file without an error, with wrong voxels.
         raise DataError(case, f"{path} does not say its CompressedDataSize; save it anew")
+    dtype = np.dtype(_TYPES[kind]).newbyteorder(">" if _is_big(fields) else "<")
+    whole_shape = shape if channels == 1 else (*shape, channels)
     return MetaHeader(
-        shape=shape,
-        size=prod(shape) * channels * _BYTES[kind],
-        data=path if local else path.parent / name,
+        shape=whole_shape,
+        dtype=dtype,
+        size=claimed_bytes(path, case, whole_shape, dtype.itemsize),
+        data=path if local else beside(path, name, case),
         offset=length if local else 0,
         compressed=compressed,
         packed=packed if compressed and packed else None,
-        says_spacing="ElementSpacing" in fields or "ElementSize" in fields,
+        says_spacing=any(key in fields for key in _SPACING),
+        affine=_affine(fields, path, case) if len(shape) == 3 else None,
     )
+
+
+def _affine(fields: dict[str, str], path: Path, case: str) -> np.ndarray:
+    def of(keys: tuple[str, ...], count: int, default: str) -> np.ndarray:
+        key = next((key for key in keys if key in fields), keys[0])
+        return numbers(fields.get(key, default), count, key, path, case)
+
+    spacing = of(_SPACING, 3, "1 1 1")
+    if (spacing <= 0).any():
+        raise DataError(case, f"{path} has a spacing that is not above zero; mend its header")
+    # Its rows are the axes.
+    direction = of(_DIRECTION, 9, "1 0 0 0 1 0 0 0 1").reshape(3, 3).T
+    return affine_of_xyz(of(_ORIGIN, 3, "0 0 0"), spacing, direction)
+
+
+def _is_big(fields: dict[str, str]) -> bool:
+    return any(_true(fields[key]) for key in _BIG_ENDIAN if key in fields)
+
+
+def _true(text: str) -> bool:
+    return text[:1] in ("T", "t", "1")
 
 
 def _fields(path: Path, case: str) -> tuple[dict[str, str], int]:
@@ -113,10 +155,12 @@ def _fields(path: Path, case: str) -> tuple[dict[str, str], int]:
     at = 0
     for line in start.splitlines(keepends=True):
         at += len(line)
-        key, equals, value = line.decode("latin-1").partition("=")
+        key, equals, value = (part.strip() for part in line.decode("latin-1").partition("="))
         if not equals:
             break
-        fields[key.strip()] = value.strip()
-        if key.strip() == "ElementDataFile":
+        if key in fields:
+            raise DataError(case, f"{path}: {key[:80]} stands in its header twice")
+        fields[key] = value
+        if key == "ElementDataFile":
             return fields, at
     raise DataError(case, f"{path} is no MetaImage header: ElementDataFile is missing")

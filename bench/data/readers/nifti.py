@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,9 @@ import nibabel
 import numpy as np
 from nibabel.imageglobals import logger
 
+from bench.data.readers.claim import check_real, claimed_bytes
 from bench.data.readers.image import RawImage, from_xyz, spacing_of
+from bench.data.readers.niftihead import check_head
 from bench.data.readers.stored import check_deflated, check_plain
 from bench.errors import DataError
 
@@ -23,7 +24,8 @@ def read_nifti(path: Path, case: str) -> RawImage:
     """The voxels with the header's scale applied, in the file's own type where there is none."""
     image = _open(path, case)
     voxels = image.dataobj
-    size = prod(image.shape) * image.get_data_dtype().itemsize
+    check_real(path, case, image.get_data_dtype())
+    size = claimed_bytes(path, case, image.shape, image.get_data_dtype().itemsize)
     if path.name.lower().endswith(".gz"):
         check_deflated(path, case, offset=0, expected=voxels.offset + size, exact=False)
     else:
@@ -78,9 +80,10 @@ def _unheard() -> Iterator[None]:
 
 def _open(path: Path, case: str) -> Any:
     """The lazy nibabel image: header read, voxels not."""
+    kind = nibabel.Nifti2Image if check_head(path, case) == 2 else nibabel.Nifti1Image
     try:
         with _unheard():
-            image = nibabel.load(path)
+            image = kind.from_filename(path)
     except (
         OSError,
         EOFError,
@@ -90,8 +93,6 @@ def _open(path: Path, case: str) -> Any:
     ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(case, f"{path} cannot be read as NIfTI: {reason}") from error
-    if not isinstance(image, nibabel.Nifti1Pair):
-        raise DataError(case, f"{path} is no NIfTI file but {type(image).__name__}")
     if not image.shape or min(image.shape) < 1:
         raise DataError(case, f"{path} has an empty shape {tuple(image.shape)}")
     return image

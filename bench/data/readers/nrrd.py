@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from math import prod
+import re
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from bench.data.readers.image import RawImage
-from bench.data.readers.itk import read_itk
-from bench.data.readers.stored import check_deflated, check_plain
+from bench.data.readers.claim import beside, claimed_bytes
+from bench.data.readers.geometry import affine_of_xyz, numbers, wholes
+from bench.data.readers.image import RawImage, spacing_of
+from bench.data.readers.stored import read_deflated, read_plain
 from bench.errors import DataError
 
 _HEADER_LIMIT = 256 * 1024
@@ -36,48 +39,114 @@ _TYPES = {
     "float": "float32",
     "double": "float64",
 }
+# World axes that run against LPS; of a space that is none of these nothing is known, as in ITK.
+_TURNED = {
+    "right-anterior-superior": (-1.0, -1.0, 1.0),
+    "ras": (-1.0, -1.0, 1.0),
+    "left-anterior-superior": (1.0, -1.0, 1.0),
+    "las": (1.0, -1.0, 1.0),
+}
+_VECTOR = re.compile(r"\(([^()]*)\)")
+
+
+@dataclass(frozen=True, eq=False)
+class NrrdHeader:
+    """As `MetaHeader` is: shape last file axis first, affine None for anything but a volume."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    data: Path
+    offset: int
+    compressed: bool
+    says_spacing: bool
+    affine: np.ndarray | None = field(repr=False)
 
 
 def read_nrrd(path: Path, case: str) -> RawImage:
+    header = read_nrrd_header(path, case)
+    if not header.data.is_file():
+        raise DataError(case, f"{header.data} is missing; {path.name} keeps its voxels there")
+    read = read_deflated if header.compressed else partial(read_plain, exact=header.data != path)
+    array = read(
+        header.data, case, offset=header.offset, dtype=header.dtype, shape=header.shape
+    ).astype(header.dtype.newbyteorder("="), copy=False)
+    if header.affine is None or not header.says_spacing:
+        return RawImage(array)
+    return RawImage(array, spacing_of(header.affine), header.affine)
+
+
+def read_nrrd_header(path: Path, case: str) -> NrrdHeader:
     fields, length = _fields(path, case)
-    expected = _size(fields, path, case)
+    for key in ("type", "sizes"):
+        if key not in fields:
+            raise DataError(case, f"{path} is no whole NRRD header: '{key}' is missing")
+    shape = wholes(fields["sizes"], "sizes", path, case)[::-1]
+    if not shape or min(shape) < 1:
+        raise DataError(case, f"{path} has an empty size '{fields['sizes'][:80]}'")
+    if fields.get("dimension", str(len(shape))) != str(len(shape)):
+        raise DataError(case, f"{path} cannot be read: its dimension is not that of its sizes")
+    dtype = _dtype(fields, path, case)
+    order = fields.get("endian", "").lower()
+    claimed_bytes(path, case, shape, dtype.itemsize)
     data, offset = path, length
     name = fields.get("data file", fields.get("datafile"))
     if name is not None:
         if name.startswith("LIST") or "%" in name:
             raise DataError(case, f"{path} spreads its voxels over several files; save it as one")
-        data, offset = path.parent / name, 0
-        if not data.is_file():
-            raise DataError(case, f"{data} is missing; {path.name} keeps its voxels there")
+        data, offset = beside(path, name, case), 0
     for skip in ("line skip", "lineskip", "byte skip", "byteskip"):
         if fields.get(skip, "0") != "0":
             raise DataError(case, f"{path}: '{skip}' is not read; save it without one")
     encoding = fields.get("encoding", "").lower()
-    if encoding == "raw":
-        check_plain(data, case, offset=offset, expected=expected, exact=data != path)
-    elif encoding in ("gzip", "gz"):
-        check_deflated(data, case, offset=offset, expected=expected, exact=True)
-    else:
-        raise DataError(case, f"{path}: encoding '{encoding}' is not read; save it raw or gzip")
-    return read_itk(path, case, says_spacing="spacings" in fields or "space directions" in fields)
+    if encoding not in ("raw", "gzip", "gz"):
+        raise DataError(
+            case, f"{path}: encoding '{encoding[:80]}' is not read; save it raw or gzip"
+        )
+    if dtype.itemsize > 1 and order not in ("little", "big"):
+        raise DataError(case, f"{path} does not say its 'endian', little or big; save it anew")
+    return NrrdHeader(
+        shape=shape,
+        dtype=dtype.newbyteorder(">" if order == "big" else "<"),
+        data=data,
+        offset=offset,
+        compressed=encoding != "raw",
+        says_spacing="spacings" in fields or "space directions" in fields,
+        affine=_affine(fields, path, case) if len(shape) == 3 else None,
+    )
 
 
-def _size(fields: dict[str, str], path: Path, case: str) -> int:
-    """Bytes of all voxels, unpacked."""
-    for key in ("type", "sizes"):
-        if key not in fields:
-            raise DataError(case, f"{path} is no whole NRRD header: '{key}' is missing")
+def _dtype(fields: dict[str, str], path: Path, case: str) -> np.dtype:
     kind = fields["type"].lower().removesuffix("_t")
     kind = _TYPES.get(kind, kind)
     if kind not in _TYPES.values():
-        raise DataError(case, f"{path}: type '{fields['type']}' is not read")
-    try:
-        sizes = [int(number) for number in fields["sizes"].split()]
-    except ValueError as error:
-        raise DataError(case, f"{path}: sizes '{fields['sizes']}' are no numbers") from error
-    if not sizes or min(sizes) < 1:
-        raise DataError(case, f"{path} has an empty size '{fields['sizes']}'")
-    return prod(sizes) * np.dtype(kind).itemsize
+        raise DataError(case, f"{path}: type '{fields['type'][:80]}' is not read")
+    return np.dtype(kind)
+
+
+def _affine(fields: dict[str, str], path: Path, case: str) -> np.ndarray:
+    """Vectors of `space directions`, or the lengths of `spacings`."""
+    turn = np.array(_TURNED.get(fields.get("space", "").lower(), (1.0, 1.0, 1.0)))
+    origin, spacing, direction = np.zeros(3), np.ones(3), np.eye(3)
+    if "space origin" in fields:
+        [origin] = _vectors(fields["space origin"], 1, "space origin", path, case) * turn
+    if "space directions" in fields:
+        vectors = _vectors(fields["space directions"], 3, "space directions", path, case) * turn
+        spacing = np.linalg.norm(vectors, axis=1)
+        if (spacing > 0).all():
+            direction = (vectors / spacing[:, None]).T
+    elif "spacings" in fields:
+        spacing = numbers(fields["spacings"], 3, "spacings", path, case)
+    if not (spacing > 0).all():
+        raise DataError(case, f"{path} has a spacing that is not above zero; mend its header")
+    return affine_of_xyz(origin, spacing, direction)
+
+
+def _vectors(text: str, count: int, what: str, path: Path, case: str) -> np.ndarray:
+    """`(1,0,0) (0,1,0) (0,0,1)` -> (count, 3)."""
+    found = _VECTOR.findall(text)
+    if len(found) != count or _VECTOR.sub("", text).strip():
+        raise DataError(case, f"{path}: {what} '{text[:80]}' should be {count} vectors")
+    return np.array([numbers(part.replace(",", " "), 3, what, path, case) for part in found])
 
 
 def _fields(path: Path, case: str) -> tuple[dict[str, str], int]:
@@ -96,5 +165,8 @@ def _fields(path: Path, case: str) -> tuple[dict[str, str], int]:
         key, colon, value = text.partition(":")
         # "key:=value" are free remarks; "#" starts a comment.
         if colon and not text.startswith("#") and not value.startswith("="):
-            fields[key.strip().lower()] = value.strip()
+            key = key.strip().lower()
+            if key in fields:
+                raise DataError(case, f"{path}: '{key[:80]}' stands in its header twice")
+            fields[key] = value.strip()
     return fields, at
