@@ -134,9 +134,10 @@ class ResumableClock(Clock, Protocol):
     """The clock that `pretrain` and `adapt` are given. `resume` is for methods that can go on."""
 
     def resume(self, **parts: Stateful) -> bool:
-        """Call it once a phase, before the first yield and when everything is set up. `parts` are
+        """Call it once a phase, before the first step and when everything is set up. `parts` are
         all that the rest of the phase depends on; the global random state is kept without being
-        named. States hold numbers, texts, tensors and arrays, nested as you like.
+        named. States hold numbers, texts, tensors and arrays, nested as you like. What the method
+        does before, yields included, is done again by each start, and charged once.
 
         A unit that is asked to stop after a yield saves these states. When it is started again,
         this call loads them, the clock goes on from what was spent, and True comes back. A method

@@ -147,13 +147,17 @@ class Lab:
         )
 
     def stop(self, unit: Unit, *, look: int) -> bool | None:
-        """Starts it and asks it to stop. Whether it saved its state; None: it ended before."""
+        """Starts it and asks it to stop. Whether it saved its state; None: it was through."""
         trail = Trail(unit)
         trail.begin()
         try:
             with asked_at(look):
                 run_unit(unit, self.registry, trail)
         except Stopped as stopped:
+            adapted = trail.state("adapted")
+            if adapted.path.is_file():  # between two predictions, where every method can stop
+                adapted.clear()
+                return None
             trail.stopped(saved=stopped.saved)
             return stopped.saved
         return None

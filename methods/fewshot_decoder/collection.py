@@ -3,8 +3,9 @@ them. Once it is filled, nobody needs the encoder any more."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -51,7 +52,8 @@ class Slice:
 
 @dataclass(eq=False)
 class Collection:
-    """operator: makes targets. cropped: out of an embedding of the structure's own crop."""
+    """operator: makes targets. cropped: out of an embedding of the structure's own crop. copies:
+    (copy, chunk) as they were made; how many is decided by the clock, so a stop keeps them."""
 
     encoder: FrozenEncoder
     operator: Operator
@@ -61,6 +63,7 @@ class Collection:
     margin: float = 0.0
     slices: list[Slice] = field(default_factory=list)
     chunks: list[tuple[Chunk, range]] = field(default_factory=list, repr=False)
+    copies: list[tuple[int, int]] = field(default_factory=list)
 
     def read(self, support: Sequence[Volume], *, empty_share: float) -> Iterator[None]:
         """All slices that show a class, and `empty_share` times as many that show none."""
@@ -86,8 +89,10 @@ class Collection:
     def shown_by(self, value: int) -> int:
         return sum(value in one.classes for one in self.slices)
 
-    def augment(self, chunk: Chunk, places: range, *, copy: int) -> None:
-        """One more view of a few slices."""
+    def augment(self, number: int, *, copy: int) -> None:
+        """One more view of each slice of a chunk."""
+        chunk, places = self.chunks[number]
+        self.copies.append((copy, number))
         images = chunk.images.load(range(len(chunk.images))).to(self.encoder.device)
         labels = chunk.labels.to(self.encoder.device)
         images, labels = fixed_views(images, labels, chunk.images.hashes, copy=copy)
@@ -99,6 +104,17 @@ class Collection:
             targets = self._targets(images.__getitem__, embeddings, labels)
         for i, place in enumerate(places):
             self.slices[place].views.append(View(kept.entries[i], labels[i], targets[i]))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"copies": [list(made) for made in self.copies]}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The same copies, out of the cache where it is as it was."""
+        self.copies.clear()
+        for one in self.slices:
+            del one.views[1:]
+        for copy, number in state["copies"]:
+            self.augment(number, copy=copy)
 
     def _targets(
         self, load: Callable[[list[int]], Tensor], embeddings: Tensor, labels: Tensor

@@ -92,10 +92,10 @@ class FewshotDecoder:
         """The copies, as many as a share of the budget allows. Where a class is shown by a single
         slice, the first copy of that is needed."""
         for copy in range(1, self.options.copies + 1):
-            for chunk, places in collection.chunks:
+            for number, (_, places) in enumerate(collection.chunks):
                 needed = copy == 1 and collection.lonely(places)
                 if needed or clock.fraction < self.options.fill_share:
-                    collection.augment(chunk, places, copy=copy)
+                    collection.augment(number, copy=copy)
                     yield Progress(steps=0)
 
     def _train(self, collection: Collection, clock: Clock) -> Iterator[Progress]:
@@ -116,6 +116,12 @@ class FewshotDecoder:
             fill=True,
             precision=options.precision,
         )
+        schedule = FittedSchedule(
+            clock,
+            recipe_steps=options.steps,
+            warm_up=options.warm_up,
+            decay=partial(cosine_decay, floor=FLOOR),
+        )
         learned = [value for value in self.network.parameters() if value.requires_grad]
         for progress in fit(
             self.network,
@@ -125,13 +131,9 @@ class FewshotDecoder:
             count=len(lessons),
             sample=lambda chosen: [part.to(self.device) for part in lessons.draw(chosen)],
             loss=self._loss,
-            rate=FittedSchedule(
-                clock,
-                recipe_steps=options.steps,
-                warm_up=options.warm_up,
-                decay=partial(cosine_decay, floor=FLOOR),
-            ),
+            rate=schedule,
             device=self.device,
+            keeps={"schedule": schedule, "collection": collection},
         ):
             yield progress
             if not clock.limited and clock.steps >= options.steps:

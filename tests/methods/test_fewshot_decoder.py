@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from bench.contract import Volume
 from bench.errors import RequestError
 from bench.models.embeddings.frozen import FrozenEncoder
 from bench.unit.state import load_state, save_state
-from methods.fewshot_decoder.collection import chosen_slices
+from methods.fewshot_decoder.collection import Collection, chosen_slices, stacked
 from methods.fewshot_decoder.method import FewshotDecoder
+from methods.fewshot_decoder.targets import operator
 from methods.fewshot_decoder.views import fixed_views
 from tests.methods.fewshot_tiny import fewshot
 from tests.methods.test_unet import squares
@@ -230,6 +232,27 @@ def test_a_share_of_the_slices_without_a_class() -> None:
     assert chosen_slices([volume(label * 0)], empty_share=1.0) == {"c": []}
     label[0] = 255
     assert chosen_slices([volume(label, slices=[0, 1])], empty_share=0.0) == {"c": [1]}
+
+
+def test_a_stop_keeps_which_copies_there_are(cache: Path) -> None:
+    """The clock decides how many: another start may have made more, or fewer."""
+
+    def collection(*copies: tuple[int, int]) -> Collection:
+        encoder = fewshot(cache).encoder
+        made = Collection(encoder=encoder, operator=operator("pool", clusters=2), classes=2, ring=1)
+        for _ in made.read([squares(4), replace(squares(6), case="other")], empty_share=0.0):
+            pass
+        for copy, number in copies:
+            made.augment(number, copy=copy)
+        return made
+
+    stopped = collection((1, 0), (1, 1), (2, 1))
+    for other in (collection(), collection((1, 0), (1, 1), (2, 0), (2, 1))):
+        other.load_state_dict(stopped.state_dict())
+        assert other.state_dict() == stopped.state_dict()
+        assert {len(one.views) for one in other.slices} == {1, 2, 3}
+        for ours, theirs in zip(other.slices, stopped.slices, strict=True):
+            assert torch.equal(stacked(ours.views), stacked(theirs.views))
 
 
 def test_a_view_is_its_slices_own() -> None:
