@@ -9,11 +9,12 @@ import torch
 
 from bench.errors import RequestError
 
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Resolved = Literal["fp32", "bf16", "fp16"]
+Precision = Literal["auto"] | Resolved
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def resolve_precision(given: Precision, device: torch.device | str) -> str:
+def resolve_precision(given: Precision, device: torch.device | str) -> Resolved:
     """ "auto" is bf16 on a GPU that has it, fp16 on another one, fp32 on a CPU."""
     cuda = torch.device(device).type == "cuda"
     if given == "auto":

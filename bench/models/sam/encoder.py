@@ -19,11 +19,10 @@ from segment_anything.modeling import ImageEncoderViT
 from segment_anything.modeling.image_encoder import Attention, window_partition, window_unpartition
 from torch import Tensor
 
-from bench.errors import RequestError, unknown
+from bench.errors import RequestError
 from bench.models.hooks import Hooks
 from bench.models.sam.attention import relative_attention
-
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+from bench.train.precision import Precision, autocast, resolve_precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,22 +98,20 @@ def encode(
     encoder: ImageEncoderViT,
     images: Tensor,
     *,
-    precision: str = "auto",
+    precision: Precision = "auto",
     hooks: Hooks | None = None,
 ) -> Tensor:
     """Normalised images (B, 3, S, S) -> embeddings (B, C, S / patch, S / patch), fp32.
 
-    precision  fp32, bf16 or fp16 (by autocast); "auto" is bf16 on a GPU and fp32 on a CPU
+    precision  fp32, bf16 or fp16 (by autocast); "auto" is fp32 on a CPU
 
     Nothing is kept for a backward pass where nothing of the encoder is trainable and there are no
     hooks. With hooks that is the caller's to say (`torch.no_grad`): they may hold trainable parts.
     """
     _check(encoder, images)
-    kind = images.device.type
-    dtype = _dtype(precision, images.device)
     trained = images.requires_grad or any(p.requires_grad for p in encoder.parameters())
     frozen = hooks is None and not (trained and torch.is_grad_enabled())
-    cast = torch.autocast(kind, dtype) if dtype != torch.float32 else nullcontext()
+    cast = autocast(resolve_precision(precision, images.device), images.device)
     with torch.inference_mode() if frozen else nullcontext(), cast:
         embedding = _forward(encoder, images, hooks or Hooks()).float()
     # An inference tensor could not enter the graph of a decoder that is trained on it.
@@ -186,14 +183,6 @@ def _padded(x: Tensor, value: Tensor, window: int) -> Tensor:
     if below:
         x = torch.cat([x, value.expand(batch, below, width + right, channels)], dim=1)
     return x
-
-
-def _dtype(precision: str, device: torch.device) -> torch.dtype:
-    if precision == "auto":
-        return torch.float32 if device.type == "cpu" else torch.bfloat16
-    if precision not in PRECISIONS:
-        raise unknown("precision", precision, ["auto", *PRECISIONS])
-    return PRECISIONS[precision]
 
 
 def _check(encoder: ImageEncoderViT, images: Tensor) -> None:

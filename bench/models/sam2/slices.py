@@ -22,7 +22,7 @@ from bench.models.sam2.encode import Features, encode
 from bench.models.sam2.pool import Pool, remember_labels
 from bench.models.sam2.recall import Chosen, recall, recall_volume
 from bench.options import given
-from bench.train.precision import Precision, autocast, resolve_precision
+from bench.train.precision import Precision, Resolved, autocast, resolve_precision
 
 if TYPE_CHECKING:
     from sam2.sam2_video_predictor import SAM2VideoPredictor
@@ -52,12 +52,12 @@ class Sam2Slices:
     card: CheckpointCard
     canvas: Canvas
     device: torch.device
-    precision: str
+    precision: Resolved
 
     def features(self, images: Tensor) -> Features:
         """Slices on the canvas (B, 1, S, S) in [0, 1], without memory."""
         grey = images.to(self.device).expand(-1, 3, -1, -1)
-        return encode(self.sam2, normalise(grey, self.card), precision=self.precision)  # type: ignore[arg-type]
+        return encode(self.sam2, normalise(grey, self.card), precision=self.precision)
 
     def encoder(self, volume: Volume) -> Encode:
         """Features of some of a volume's slices."""
