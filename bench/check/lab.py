@@ -146,7 +146,19 @@ class Lab:
             needs_test_label=card.needs_test_label,
         )
 
-    def stop(self, unit: Unit, *, look: int) -> bool | None:
+    def stop(self, unit: Unit, *, look: int) -> str | None:
+        """Stops it with its state saved, or says why that cannot be."""
+        early, late = 0, None  # looks before there was anything to save, and after its end
+        while not (saved := self._stopped(unit, look=look)):
+            early, late = (early, look) if saved is None else (look, late)
+            if not early:
+                return "it ended before it could be stopped"
+            if late is not None and late - early <= 1:
+                return "it never calls clock.resume: a stopped unit begins anew"
+            look = 2 * early if late is None else (early + late) // 2
+        return None
+
+    def _stopped(self, unit: Unit, *, look: int) -> bool | None:
         """Starts it and asks it to stop. Whether it saved its state; None: it was through."""
         trail = Trail(unit)
         trail.begin()

@@ -143,21 +143,9 @@ class Suite:
             return "only asked of repeatable methods"
         unit = self._unit("stopped")
         for look in STOPS:
-            if reason := self._stop(unit, look):
+            if reason := self.lab.stop(unit, look=look):
                 return reason
         self._same(self.lab.run(unit), "stopped and started again, it predicts otherwise")
-        return None
-
-    def _stop(self, unit: Unit, look: int) -> str | None:
-        """Stops it with its state saved, or says why that cannot be."""
-        early, late = 0, None  # looks before there was anything to save, and after its end
-        while not (saved := self.lab.stop(unit, look=look)):
-            early, late = (early, look) if saved is None else (look, late)
-            if not early:
-                return "it ended before it could be stopped"
-            if late is not None and late - early <= 1:
-                return "it never calls clock.resume: a stopped unit begins anew"
-            look = 2 * early if late is None else (early + late) // 2
         return None
 
     def labels(self) -> str | None:
