@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -18,6 +17,7 @@ from pydantic import (
 
 from bench.errors import RequestError, nearest
 from bench.options import Option, OptionValue
+from bench.plainyaml import read_plain_yaml
 
 Text = Annotated[str, Field(min_length=1)]
 Entry = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*:[A-Za-z_][A-Za-z0-9_]*$")]
@@ -189,14 +189,10 @@ def _explain(file: Path, error: ValidationError, card: type[Card]) -> RequestErr
 
 def read_yaml(file: Path) -> dict[str, Any]:
     """The card as a mapping. A card is data: nothing in it is ever constructed or executed."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        raw = yaml.load(file.read_text(encoding="utf-8"), Loader=loader)
+        raw = read_plain_yaml(file)
     except FileNotFoundError:
         raise RequestError(f"{file}: there is no card here; every entry needs one") from None
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        line = " ".join(str(error).split())
-        raise RequestError(f"{file}: not readable as YAML: {line}") from None
     if not isinstance(raw, dict):
         raise RequestError(f"{file}: a card is a mapping of keys to values")
     return raw

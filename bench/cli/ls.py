@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.cards import DatasetCard, MethodCard, read_yaml
 from bench.cli.words import read_words
-from bench.errors import unknown
+from bench.errors import RequestError, one_line, unknown
 from bench.registry import Found, discover
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
@@ -91,32 +91,39 @@ def _checkpoints() -> list[Row]:
 
 def _records(results: Path) -> list[Row]:
     from bench.record.store import record_files
+    from bench.smallfile import read_json
 
     rows: list[Row] = []
     for file in record_files(results):
-        record: Mapping[str, Any] = json.loads(file.read_bytes())
-        request = record["request"]
-        rows.append(
-            {
-                "key": record["key"],
-                "method": request["method"],
-                "dataset": request["dataset"],
-                "shots": request["shots"],
-                "draw": request["draw"],
-                "budget": request["budget"]["name"],
-                "status": record["status"],
-                "what": record.get("reason") or "",
-            }
-        )
+        try:
+            rows.append(_record(read_json(file)))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise RequestError(f"record {file}: not a record; delete it") from None
     return rows
 
 
+def _record(record: Mapping[str, Any]) -> Row:
+    """Not held against the schema: there may be many, and only this much is shown."""
+    request = record["request"]
+    return {
+        "key": record["key"],
+        "method": request["method"],
+        "dataset": request["dataset"],
+        "shots": request["shots"],
+        "draw": request["draw"],
+        "budget": request["budget"]["name"],
+        "status": record["status"],
+        "what": record.get("reason") or "",
+    }
+
+
 def table(rows: Sequence[Row]) -> str:
-    """Columns as wide as their widest cell; the last one runs free."""
+    """Columns as wide as their widest cell; the last one runs free. Cells may be strangers' text:
+    none of it steers the terminal."""
     if not rows:
         return "  (none)"
     names = list(rows[0])
-    cells = [names, *([str(row.get(name, "")) for name in names] for row in rows)]
+    cells = [names, *([one_line(str(row.get(name, ""))) for name in names] for row in rows)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(names) - 1)]
     return "\n".join(
         "  "

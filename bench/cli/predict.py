@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 
 from bench.cli.words import read_words
 from bench.device import resolve_device
-from bench.errors import RequestError
+from bench.errors import RequestError, reason_of
 from bench.record.schema import Record
 from bench.record.store import find_record, read_record
-from bench.registry import discover, load
+from bench.registry import discover, load, make_options
 
 
 def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
@@ -38,6 +37,8 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
     from bench.unit.state import load_state
 
     found, _ = discover(include).method(record.request.method)
+    # A stranger's record: the card says what the options may be.
+    options = make_options(found, record.request.options)
     setting = Setting(
         classes=tuple(record.data.classes),
         modality=record.data.modality,
@@ -45,8 +46,16 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
         seed=record.request.seed,
         backbone=record.request.checkpoints,
     )
-    method = load(found)(SimpleNamespace(**record.request.options), setting)
-    method.load_state_dict(load_state(state_file))
+    method = load(found)(options, setting)
+    try:
+        method.load_state_dict(load_state(state_file))
+    except RequestError:
+        raise
+    except Exception as error:  # whatever a method makes of tensors that are not its own
+        raise RequestError(
+            f"the state of record {record.key} does not fit {record.request.method}: "
+            f"{reason_of(error)}"
+        ) from None
     raw = read_image(image)
     check_image(image.name, raw.array)
     voxels = canonical_image(raw.array)  # as the volume store would hold it
@@ -70,6 +79,11 @@ def kept_state(record: Record, results: Path) -> Path:
     if record.status != "done":
         raise RequestError(f"record {record.key} failed: {record.reason}; there is nothing to load")
     path = results / record.files.state if record.files.state else None
+    if path is not None and not path.resolve().is_relative_to(results.resolve()):
+        raise RequestError(
+            f"record {record.key}: files.state {record.files.state!r} leaves the results folder; "
+            "correct the record"
+        )
     if path is None or not path.is_file():
         options = "".join(
             f" method.{k}={v}"

@@ -7,13 +7,13 @@ its logs are. A unit of a sweep that has no record yet is shown by its key, too 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from bench.cards import Card, DatasetCard, MethodCard, read_yaml
 from bench.cli.ls import CONF, table
 from bench.cli.words import read_words
-from bench.errors import RequestError, unknown
+from bench.errors import RequestError, one_line, unknown
 from bench.record.schema import CaseResult, Record
 from bench.registry import Found, discover
 
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
     registry = discover(include)
     for entries in (registry.methods, registry.datasets):
         if name in entries:
-            print("\n".join(card_lines(entries[name])))
+            show(card_lines(entries[name]))
             return 0
     for group in ("budget", "backbone", "executor"):
         file = CONF / group / f"{name}.yaml"
@@ -48,12 +48,18 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
         asked = list(unit_lines(results, name))
         if not asked:
             raise
-        print("\n".join(asked))
+        show(asked)
         return 0
-    print("\n".join(record_lines(read_record(path), path)))
-    for line in job_lines(results, read_record(path).key):
-        print(line)
+    record = read_record(path)
+    show(record_lines(record, path))
+    show(job_lines(results, record.key))
     return 0
+
+
+def show(lines: Iterable[str]) -> None:
+    """Cards and records may be strangers' text: none of it steers the terminal."""
+    for line in lines:
+        print(one_line(line))
 
 
 def unit_lines(results: Path, key: str) -> Iterator[str]:
@@ -113,7 +119,7 @@ def card_lines(found: Found) -> Iterator[str]:
             }
             for name, option in card.options.items()
         ]
-        yield table(rows)
+        yield from table(rows).split("\n")
 
 
 def _number(value: float | None, form: str = "{:.3f}") -> str:
@@ -147,7 +153,7 @@ def record_lines(record: Record, path: Path) -> Iterator[str]:
     if record.throughput and record.throughput.slices_per_second:
         yield f"  {record.throughput.slices_per_second.median:.1f} slices/s predicting"
     if record.cases:
-        yield table([_case_row(case) for case in record.cases])
+        yield from table([_case_row(case) for case in record.cases]).split("\n")
     harness = record.harness
     if harness:
         yield f"  wall {harness.wall_seconds:.1f} s: method {harness.method_seconds:.1f}, " + (

@@ -19,6 +19,7 @@ from bench.data.splits import Drawn, SplitBook, book_names, load_book, open_book
 from bench.data.splits.book import content_hash
 from bench.data.store import Store
 from bench.errors import RequestError
+from bench.protocol import UNLABELLED
 from bench.registry import Found, Registry, make_options, source_hash
 
 
@@ -136,6 +137,10 @@ def _facts(dataset: Any, card: DatasetCard, name: str) -> _Facts:
     classes = own.get("classes", card.classes)
     if not classes:
         raise RequestError(f"{name}: neither its card nor its copy names the classes")
+    if len(classes) >= UNLABELLED:
+        raise RequestError(
+            f"{name}: {len(classes)} classes; a label map of bytes tells {UNLABELLED - 1} apart"
+        )
     return _Facts(
         name=own.get("name", name),
         classes=tuple(classes),

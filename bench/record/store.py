@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 from bench.errors import RequestError, unknown
 from bench.record.schema import Record, Request
 from bench.record.whole import whole
+from bench.smallfile import read_json, read_small
 
 LONGEST = 160
 """Characters of a file's name before its key; a file system takes 255 in all."""
@@ -36,7 +36,7 @@ def write_record(path: Path, record: Record) -> None:
 
 def read_record(path: Path) -> Record:
     try:
-        return Record.model_validate_json(path.read_bytes())
+        return Record.model_validate_json(read_small(path))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
@@ -67,13 +67,13 @@ def status_of(path: Path) -> str | None:
     """ "done", "failed", or None where there is no record. Cheap: of a record as `write_record`
     leaves it, the first and the last bytes are read."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_at_once) as file:
             found = STATUS.match(file.read(HEAD))
             file.seek(0, os.SEEK_END)
             file.seek(max(0, file.tell() - 3))
             if found and file.read() == b"\n}\n":
                 return found[1].decode()
-        status = json.loads(path.read_bytes())["status"]
+        status = read_json(path)["status"]
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -83,6 +83,11 @@ def status_of(path: Path) -> str | None:
     if status not in ("done", "failed"):
         raise RequestError(f"record {path}: not a record; delete it and run the unit again")
     return str(status)
+
+
+def _at_once(path: str, flags: int) -> int:
+    """A pipe in the place of a record would be waited for without end."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def find_record(results: Path, key: str) -> Path:

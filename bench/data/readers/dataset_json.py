@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from bench.errors import RequestError
+from bench.smallfile import read_json
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,13 @@ def read_dataset_json(folder: Path) -> DatasetJson:
     """Raises RequestError where the file is missing or is not what the two formats allow."""
     path = folder / "dataset.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except FileNotFoundError as error:
         raise RequestError(
             f"{folder} has no dataset.json; write one with its labels, such as "
             '{"labels": {"background": 0, "liver": 1}}'
         ) from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise RequestError(f"{path} is not readable as JSON: {error}") from error
     if not isinstance(content, dict):
         raise RequestError(f"{path} holds no JSON object")
@@ -82,7 +82,7 @@ def _labels(entry: Any, path: Path) -> Mapping[str, int]:
             labels = {str(name): int(value) for value, name in entry.items()}
         else:
             labels = {str(name): int(value) for name, value in entry.items()}
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise RequestError(
             f"{path}: 'labels' must give each structure one whole number; regions are not read"
         ) from error
@@ -98,10 +98,10 @@ def _training(entry: Any, path: Path) -> tuple[tuple[str, str], ...]:
         pairs = tuple((str(item["image"]), str(item["label"])) for item in entry)
     except (TypeError, KeyError) as error:
         raise RequestError(f"{path}: 'training' must list objects with image and label") from error
-    for name in (name for pair in pairs for name in pair):
-        inside = PurePosixPath(name)
-        if inside.is_absolute() or ".." in inside.parts:
-            raise RequestError(f"{path}: 'training' points out of its folder: {name}")
+    for place, pair in enumerate(pairs, start=1):
+        for inside in map(PurePosixPath, pair):
+            if inside.is_absolute() or ".." in inside.parts:  # not named: a name may be a patient's
+                raise RequestError(f"{path}: 'training' points out of its folder in entry {place}")
     return pairs
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from bench.data.splits.book import (
 )
 from bench.data.splits.rule import draw_book
 from bench.errors import RequestError, unknown
+from bench.smallfile import read_json
 
 
 def load_book(path: Path, dataset: str) -> SplitBook:
@@ -75,13 +77,13 @@ def open_book(
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except FileNotFoundError as error:
         raise RequestError(f"no split file {path}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(f"cannot read the split {path}: {error}") from error
     except json.JSONDecodeError as error:
         raise RequestError(f"{path} is not JSON: {error.msg} in line {error.lineno}") from error
+    except (OSError, ValueError) as error:
+        raise RequestError(f"cannot read the split {path}: {error}") from error
     if not isinstance(content, dict):
         raise RequestError(f"{path} holds no JSON object")
     return content
@@ -141,7 +143,7 @@ def _draw(name: str, draws: dict[str, Any], path: Path) -> Draw:
 
 def _slice(entry: str, path: Path) -> tuple[str, int]:
     case, _, index = entry.rpartition(":")
-    if not case or not index.isdecimal():
+    if not case or not re.fullmatch("[0-9]{1,9}", index):
         raise RequestError(f"{path}: {entry!r} is no slice; write it as case:index")
     return case, int(index)
 
