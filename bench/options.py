@@ -34,6 +34,13 @@ class Option(BaseModel):
     most: float | None = None
     help: str = ""
 
+    @field_validator("default", "choices")
+    @classmethod
+    def _asks_for_nothing(cls, value: Any) -> Any:
+        if "${" in str(value):
+            raise ValueError("${...} would be filled in from outside; write the value itself")
+        return value
+
     @field_validator("default")
     @classmethod
     def _is_no_lost_number(cls, value: OptionValue) -> OptionValue:

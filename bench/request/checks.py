@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from math import inf
+from math import inf, prod
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +17,10 @@ SWEPT = ("method", "dataset", "budget", "backbone", "shots", "draw", "seed", "va
 SINGLE = ("data", "executor", "device", "results", "pool", "keep", "rerun")
 JOINED = ("pool", "keep")
 """Single, and a list: all of its values hold for every unit."""
+COMPOSED = ("method", "dataset", "budget", "backbone")
+MOST_CHOICES, MOST_UNITS = 100_000, 10_000_000
+MOST = 10**9
+"""Of a budget's numbers: as seconds, thirty years."""
 CARDED = ("method", "dataset")
 """Groups whose keys are on the cards of what was chosen."""
 
@@ -46,8 +50,20 @@ def check_name(group: str, name: str) -> None:
         raise unknown(group, name, group_names(group))
 
 
+def check_size(parsed: Mapping[str, Sequence[str]]) -> None:
+    """Values multiply: a few short words may ask for more than anybody can list."""
+    sizes = {key: len(values) for key, values in parsed.items() if key not in JOINED}
+    composed = prod(n for key, n in sizes.items() if key.partition(".")[0] in COMPOSED)
+    if composed > MOST_CHOICES or prod(sizes.values()) > MOST_UNITS:
+        raise RequestError(
+            f"{composed} configurations and {prod(sizes.values())} units are asked for; at most "
+            f"{MOST_CHOICES} and {MOST_UNITS} in one request"
+        )
+
+
 def check_keys(parsed: Mapping[str, Sequence[str]]) -> None:
     """Every key is one that something reads; what is single is given one value."""
+    check_size(parsed)
     for key, values in parsed.items():
         head, dot, tail = key.partition(".")
         if head not in (*SWEPT, *SINGLE):
@@ -95,10 +111,12 @@ def check_budget(budget: Mapping[str, Any]) -> None:
         if value is None and name != "probes":
             continue
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        least = value >= 0 if number and name == "probes" else number and 0 < value < inf
+        least = value >= 0 if number and name == "probes" else number and value > 0
+        least = least and value <= MOST
         if not number or not least or (whole and value != int(value)):
             kind = "a whole number" if whole else "a number"
             rest = ", 0 or more" if name == "probes" else " above 0, or null"
+            rest = f" of at most {MOST}" if number and MOST < value < inf else rest
             raise RequestError(f"budget.{name}={value}: {kind}{rest}")
 
 
