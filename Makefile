@@ -4,13 +4,17 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.ready
 
-.PHONY: demo test bench lint setup leaderboard clean
+.PHONY: demo test faults bench lint setup leaderboard clean
 
 demo: $(STAMP)
 	$(PY) -m bench demo
 
 test: $(STAMP)
 	$(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+
+# Two hundred kills, a full disk at every write: an hour. `make test` runs a bounded form of each.
+faults: $(STAMP)
+	$(PY) -m pytest tests/faults -m long
 
 lint: $(STAMP)
 	$(PY) -m ruff format --check .

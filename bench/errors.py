@@ -61,7 +61,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> RequestError:
 def reason_of(error: BaseException) -> str:
     """Any exception in one line that a table can show: what kind of failure it is, first."""
     name = type(error).__name__
-    line = " ".join(str(error).split())[:300]
+    line = one_line(" ".join(str(error).split())[:300])
     if name == "OutOfMemoryError" or "CUDA out of memory" in line:
         return f"out of device memory: {line}"
     if isinstance(error, MemoryError) or any(mark in line for mark in ALLOCATORS):

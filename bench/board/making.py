@@ -52,7 +52,7 @@ def build(results: Path, *, leaderboard: Path | None) -> BoardSummary:
             scratch.write_bytes(wanted[path])
     removed = _stale(results, wanted)
     for path in removed:
-        path.unlink()
+        path.unlink(missing_ok=True)  # another build may have been faster
     failed = sum(not unit.done for unit in units)
     return BoardSummary(
         records=len(units),

@@ -18,6 +18,7 @@ from bench.board.text import plain, value_text
 from bench.board.times import events_of
 from bench.board.units import Cost, TableKey, Unit, Variant
 from bench.errors import RequestError
+from bench.record.agreement import disagreements
 from bench.record.schema import NO_BACKBONE, CaseResult, ClassScore, Record, Request
 from bench.record.store import read_record, record_files, record_path
 
@@ -51,6 +52,12 @@ def _read(
 ) -> None:
     for path in record_files(results):
         record = read_record(path)
+        edited = next(disagreements(record), None)
+        if edited is not None:
+            raise RequestError(
+                f"record {path}: {edited}; it was changed by hand: delete it and run the unit "
+                "again, or take the committed one"
+            )
         unit = unit_of(record, known)
         if unit.key in units:
             raise RequestError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -30,6 +31,12 @@ VERBS = {
 
 WRONG_REQUEST = 2
 INTERRUPTED = 130
+
+OF_THE_MACHINE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.EIO, errno.ENOMEM),
+}
+"""Errors of a disk or a machine that no code can mend."""
 
 
 def usage() -> str:
@@ -91,9 +98,14 @@ def entry(words: Sequence[str] | None = None) -> int:
     except RequestError as error:
         print(f"sambench: {error}", file=sys.stderr)
         return WRONG_REQUEST
-    except KeyboardInterrupt:
-        print("sambench: stopped", file=sys.stderr)
-        return INTERRUPTED
     except BrokenPipeError:  # `ls | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno not in OF_THE_MACHINE:
+            raise
+        print(f"sambench: {error}; make room, or choose another folder", file=sys.stderr)
+        return WRONG_REQUEST
+    except KeyboardInterrupt:
+        print("sambench: stopped", file=sys.stderr)
+        return INTERRUPTED

@@ -49,7 +49,7 @@ from bench.request.checks import check_name, default_of
 from bench.request.compose import compose_demand
 from bench.request.demand import Demand
 from bench.unit.spec import Unit
-from bench.unit.trail import path_of
+from bench.unit.trail import path_of, tidy
 
 
 def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
@@ -72,6 +72,7 @@ def run(arguments: Sequence[str], include: tuple[Path, ...], *, command: str) ->
     weights = make_weights(demand, registry)
     plan = make_plan(demand, registry, ready, device=device, include=include, weights=weights)
     print(headline(demand, plan, device), flush=True)
+    tidy(plan.done)
     if not plan.todo:
         return report(plan)
     executor = make_executor(demand.executor)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from bench.contract import Spacing
+from bench.record.whole import whole
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -129,12 +129,5 @@ def manifest_from_json(content: Mapping[str, Any]) -> Manifest:
 
 def write_json(path: Path, content: Mapping[str, Any] | Sequence[Any]) -> None:
     """Atomic: a reader sees the old file, or the whole new one."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with scratch.open("w", encoding="utf-8") as file:
-            json.dump(content, file, separators=(",", ":"))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
+    with whole(path, lasting=True) as scratch:
+        scratch.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")

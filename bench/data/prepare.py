@@ -32,6 +32,7 @@ from bench.data.manifest import (
 from bench.data.shelf import Entry, clear_scratch, read_entry, restamp, write_entry
 from bench.data.sources import Stamp, converter_hash, hash_files, stamps_of
 from bench.data.store import Store, open_store
+from bench.data.voxels import Voxels
 from bench.errors import DataError, RequestError
 from bench.fetch.lock import alone
 from bench.fetch.progress import Silent, terminal_meter
@@ -52,6 +53,7 @@ class _Job:
     recipe: str
     skip_bad: bool
     hashed: bool
+    voxels: Voxels
 
 
 def prepare(
@@ -105,11 +107,13 @@ def prepare(
         ),
         skip_bad=skip_bad,
         hashed=hashed,
+        voxels=Voxels(folder),
     )
 
     def finished() -> Store | None:
         """The store as it lies there, if nothing is left to do."""
         entries = [entry for source in copy.sources if (entry := _finished(job, source))]
+        job.voxels.remember()
         if len(entries) < len(copy.sources):
             return None
         manifest = _manifest(job, entries, name=name, note=note, expected=expected)
@@ -143,6 +147,8 @@ def _finished(job: _Job, source: Source) -> Entry | None:
     entry = read_entry(job.folder, source, recipe=job.recipe)
     if entry is None or (entry.problem is not None and not job.skip_bad):
         return None
+    if entry.stored is not None and not job.voxels.whole(entry.stored):
+        return None
     return entry if entry.stamps == stamps_of(source, job.copy.root) else None
 
 
@@ -169,7 +175,7 @@ def _convert(job: _Job, source: Source) -> Entry:
     stamps = stamps_of(source, job.copy.root)
     old = read_entry(job.folder, source, recipe=job.recipe)
     try:
-        if old is not None and _only_touched(old, source, stamps):
+        if old is not None and _only_touched(job, old, source, stamps):
             entry = replace(old, stamps=stamps)
             restamp(job.folder, entry)
             return entry
@@ -192,10 +198,12 @@ def _convert(job: _Job, source: Source) -> Entry:
     return entry
 
 
-def _only_touched(old: Entry, source: Source, stamps: Sequence[Stamp]) -> bool:
+def _only_touched(job: _Job, old: Entry, source: Source, stamps: Sequence[Stamp]) -> bool:
     """The files' times or names changed, their bytes did not."""
     all_there = all(size >= 0 for _, size, _ in stamps)
-    return old.stored is not None and all_there and old.source_sha256 == hash_files(source)
+    if old.stored is None or not all_there or not job.voxels.whole(old.stored):
+        return False
+    return old.source_sha256 == hash_files(source)
 
 
 def _manifest(

@@ -18,7 +18,7 @@ from bench.data.sources import Stamp
 from bench.data.store import CASE, IMAGE, LABEL, find_damage, safe_name
 from bench.errors import RequestError
 
-SCRATCH = re.compile(r"\..+\.\d+\.(tmp|old)")
+SCRATCH = re.compile(r"\..+\.\d+(-[0-9a-f]+)?\.(tmp|old)")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from filelock import FileLock, Timeout
 from bench.executors.events import Event
 from bench.record.schema import Record
 from bench.record.store import read_record, write_record
+from bench.record.whole import WriteError
 from bench.unit.spec import Unit
 from bench.unit.trail import Trail, path_of, stamp_of
 
@@ -32,12 +33,14 @@ class Claims:
     def claim(self, unit: Unit) -> FileLock | None:
         """The unit's lock, or None while somebody else holds it."""
         folder = Path(unit.results) / ".locks"
-        folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / f"{unit.key}.lock", timeout=0)
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout:
             return None
+        except OSError as error:
+            raise WriteError(folder, error.strerror or error) from error
         return lock
 
     def result(self, unit: Unit) -> Record | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from bench.executors.claim import Claims
@@ -37,7 +39,8 @@ class Inline:
                         report(Event("elsewhere", unit))
                         continue
                     report(Event("started", unit))
-                    record = attempt(unit, catch=(Exception, SystemExit))
+                    with _as_before():
+                        record = attempt(unit, catch=(Exception, SystemExit))
                     write_record(path_of(unit), record)
                     Trail(unit).clear()
                     done = record.status == "done"
@@ -45,3 +48,15 @@ class Inline:
             if len(still) == len(waiting):
                 time.sleep(WAIT)
             waiting = still
+
+
+@contextmanager
+def _as_before() -> Iterator[None]:
+    """The next unit starts in the folder and the environment that this one was given."""
+    folder, environment = os.getcwd(), dict(os.environ)
+    try:
+        yield
+    finally:
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environment)

@@ -12,10 +12,10 @@ from typing import Any
 from filelock import FileLock
 
 from bench.device import usable_cores
-from bench.errors import RequestError
 from bench.executors.claim import Claims, fail
 from bench.executors.events import Event
-from bench.executors.process import POLL, UnitProcess, ask_all, start
+from bench.executors.options import above_zero
+from bench.executors.process import LONGEST_LOG, POLL, UnitProcess, ask_all, start
 from bench.unit.failure import reason_of_exit
 from bench.unit.spec import Unit
 from bench.unit.stop import STOPPED
@@ -42,9 +42,9 @@ class Local:
     may be "auto"."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        self.jobs = _positive(options.get("jobs", "auto"), "executor.jobs", whole=True)
-        self.threads = _positive(options.get("threads", "auto"), "executor.threads", whole=True)
-        self.timeout = _positive(options.get("timeout", "auto"), "executor.timeout", whole=False)
+        self.jobs = above_zero(options, "jobs", whole=True)
+        self.threads = above_zero(options, "threads", whole=True)
+        self.timeout = above_zero(options, "timeout")
         self.stopping = False
         self._running: list[_Job] = []
 
@@ -114,6 +114,10 @@ def _outcome(job: _Job, claims: Claims) -> Event | None:
     """None while it runs. A process that left no record gets one that says why."""
     code = job.process.code()
     if code is None:
+        if job.process.talks_without_end():
+            job.process.end()
+            job.process.cut_log()
+            return fail(job.unit, f"it printed more than {LONGEST_LOG // 2**20} MiB into its log")
         if time.monotonic() < job.deadline:
             return None
         job.process.end()
@@ -150,14 +154,3 @@ def default_threads(jobs: int) -> int:
     if said.isdecimal() and int(said) > 0:
         return int(said)
     return max(1, usable_cores() // jobs)
-
-
-def _positive(value: Any, name: str, *, whole: bool) -> float | None:
-    """None for "auto"."""
-    if value in ("auto", None):
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        raise RequestError(f"{name}={value}: a number above 0, or auto")
-    if whole and value != int(value):
-        raise RequestError(f"{name}={value}: a whole number, or auto")
-    return float(value)

@@ -98,6 +98,8 @@ def _began(results: Path, key: str) -> str | None:
         return str(content["starts"][-1]["started"])
     except FileNotFoundError:
         return None
+    except (ValueError, LookupError, TypeError):  # damaged; its next start makes a new one
+        return "nobody knows when"
 
 
 def _held(lock: Path) -> bool:

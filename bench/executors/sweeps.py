@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.errors import RequestError
 from bench.record.whole import whole
 from bench.unit.spec import Unit
 from bench.unit.trail import path_of
@@ -45,9 +46,14 @@ def read_sweeps(results: Path) -> Iterator[Sweep]:
     """The one that was asked for last comes last."""
     found = []
     for file in (results / FOLDER).glob("sweep-*.json"):
-        content = json.loads(file.read_bytes())
-        units = {key: (title, path) for key, (title, path) in content.pop("units").items()}
-        found.append(Sweep(**content, units=units))
+        try:
+            content = json.loads(file.read_bytes())
+            units = {key: (title, path) for key, (title, path) in content.pop("units").items()}
+            found.append(Sweep(**content, units=units))
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise RequestError(
+                f"{file} is damaged; delete it: the same `run` command writes it again"
+            ) from None
     yield from sorted(found, key=lambda sweep: sweep.asked)
 
 

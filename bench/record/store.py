@@ -28,10 +28,8 @@ def record_path(results: Path, request: Request, key: str) -> Path:
 
 def write_record(path: Path, record: Record) -> None:
     """Atomic, and on the disk when it returns."""
-    with whole(path) as scratch, scratch.open("w", encoding="utf-8") as file:
-        file.write(record.model_dump_json(indent=1) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    with whole(path, lasting=True) as scratch:
+        scratch.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def read_record(path: Path) -> Record:

@@ -6,6 +6,7 @@ all that it started: a killed sweep leaves no orphan behind that would run a uni
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -14,10 +15,12 @@ import tempfile
 import threading
 import traceback
 from pathlib import Path
+from typing import NoReturn
 
 from bench.errors import reason_of
 from bench.record.schema import Files, Record
 from bench.record.store import write_record
+from bench.record.whole import clear_scratch
 from bench.registry import discover
 from bench.unit import stop
 from bench.unit.spec import FOLDER, Unit
@@ -45,22 +48,30 @@ def attempt(unit: Unit, *, catch: tuple[type[BaseException], ...] = (BaseExcepti
     set_threads(unit.threads)
     trail = Trail(unit)
     trail.begin()
+    clear_scratch(path_of(unit))
     try:
         record = run_unit(unit, discover([Path(path) for path in unit.include]), trail)
     except stop.Stopped as stopped:
         trail.stopped(saved=stopped.saved)
         raise
     except catch as error:  # a method may raise anything; the sweep goes on
-        traceback.print_exc()
+        with contextlib.suppress(OSError, ValueError):  # a full disk, a closed stream: no log
+            traceback.print_exc()
         if stop.asked():
             trail.stopped(saved=False)
             raise stop.Stopped(saved=False) from None
-        log = f"logs/{unit.key}.log"
-        kept = log if (Path(unit.results) / log).is_file() else None
-        record = Record(
-            **identity(unit), status="failed", reason=reason_of(error), files=Files(log=kept)
-        )
-    return record.model_copy(update={"interruptions": trail.past})
+        reason = reason_of(error)
+    else:
+        return record.model_copy(update={"interruptions": trail.past})
+    # Only here the traceback is gone, and with it the memory that a method without any has taken.
+    log = f"logs/{unit.key}.log"
+    return Record(
+        **identity(unit),
+        status="failed",
+        reason=reason,
+        files=Files(log=log if (Path(unit.results) / log).is_file() else None),
+        interruptions=trail.past,
+    )
 
 
 def main() -> int:
@@ -101,9 +112,19 @@ def _pretrain(unit: Unit) -> int:
     return 0
 
 
+def _run() -> NoReturn:
+    """A thread that a method left running must not keep the process, whatever happened."""
+    code = 1
+    try:
+        code = main()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BaseException:  # no record could be written: the executor says why
+        traceback.print_exc()
+    finally:
+        _remove_folder()
+        os._exit(code)
+
+
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    _remove_folder()
-    os._exit(code)  # a thread that a method left running must not keep the process
+    _run()

@@ -1,12 +1,13 @@
 """Pre-training: computed once per key, stored, reused by every unit that shares it, charged to all.
 
+What is stored is checked when it is read: a damaged file is as good as none.
+
 The key covers the pool with all its datasets, the backbone, the seed, the budget and the options
 that the method's card names, so that shot counts and draws of one pool share one result.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,9 @@ from typing import Any
 from filelock import FileLock
 
 from bench.contract import Task
+from bench.errors import RequestError
 from bench.record.schema import Phase, Pretraining
-from bench.record.whole import whole
+from bench.record.whole import clear_scratch, whole
 from bench.unit.clock import BudgetClock
 from bench.unit.device import synchroniser
 from bench.unit.drive import drive
@@ -43,21 +45,39 @@ def ensure_pretrained(
     folder.mkdir(parents=True, exist_ok=True)
     state_file = folder / f"{spec.key}.safetensors"
     cost_file = folder / f"{spec.key}.json"
+    saved = SavedState(folder / f"{spec.key}.saved.safetensors", place_of(unit))
     with FileLock(folder / f"{spec.key}.lock"):
-        reused = state_file.is_file() and cost_file.is_file()
-        if not reused:
+        found = _stored(state_file, cost_file)
+        reused = found is not None
+        if found is None:
+            for file in (state_file, cost_file, saved.path):
+                clear_scratch(file)
             random = RandomStream(unit.request.seed)
             with random.use():
                 method = make()
-            saved = SavedState(folder / f"{spec.key}.saved.safetensors", place_of(unit))
             phase = _pretrain(unit, method, task, random=random, saved=saved)
             save_state(state_file, method.state_dict())
             with whole(cost_file) as scratch:
                 scratch.write_text(phase.model_dump_json(indent=1), encoding="utf-8")
-            saved.clear()
-    cost = json.loads(cost_file.read_text(encoding="utf-8"))
-    charged = Pretraining(**cost, key=spec.key, reused=reused, pool=len(task.unlabelled))
-    return replace(task, pretrained=load_state(state_file)), charged
+            found = load_state(state_file), phase
+        saved.clear()
+    state, phase = found
+    charged = Pretraining(
+        **phase.model_dump(), key=spec.key, reused=reused, pool=len(task.unlabelled)
+    )
+    return replace(task, pretrained=state), charged
+
+
+def _stored(state_file: Path, cost_file: Path) -> tuple[dict[str, Any], Phase] | None:
+    """The state and what it cost; None where there is none, or none that is whole."""
+    if not (state_file.is_file() and cost_file.is_file()):
+        return None
+    try:
+        return load_state(state_file), Phase.model_validate_json(cost_file.read_bytes())
+    except (RequestError, ValueError) as error:
+        problem = str(error).splitlines()[0]
+        print(f"the stored pre-training can't be used: {problem}; it is done again", flush=True)
+        return None
 
 
 def _pretrain(

@@ -6,6 +6,7 @@ probe between two steps draws from another stream, so that looking at a run does
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,7 +50,9 @@ class RandomStream:
 
     @contextmanager
     def use(self) -> Iterator[None]:
-        outside = _capture()
+        """For all that a method does. A process that it forked ends where it would come back to the
+        harness: it would score and record the unit a second time."""
+        outside, home = _capture(), os.getpid()
         if self._state is None:
             random.seed(self.seed)
             np.random.seed(self.seed % 2**32)
@@ -59,5 +62,7 @@ class RandomStream:
         try:
             yield
         finally:
+            if os.getpid() != home:
+                os._exit(0)
             self._state = _capture()
             _restore(outside)

@@ -14,6 +14,7 @@ from bench.contract import Volume
 from bench.data.store import Store
 from bench.models.embeddings.ledger import Ledger
 from bench.record.schema import CaseResult, CurvePoint, Files, Moment, Phase
+from bench.record.whole import whole
 from bench.unit import stop
 from bench.unit.carried import carried, take_up
 from bench.unit.clock import BudgetClock
@@ -191,10 +192,9 @@ class Run:
         """Predictions as compressed label maps, the state as safetensors: where asked."""
         results, key = Path(self.unit.results), self.unit.key
         folder, state = f"predictions/{key}", f"states/{key}.safetensors"
-        if self.predictions:
-            (results / folder).mkdir(parents=True, exist_ok=True)
-            for case, label in self.predictions.items():
-                np.savez_compressed(results / folder / f"{case}.npz", label=label)
+        for case, label in self.predictions.items():
+            with whole(results / folder / f"{case}.npz") as scratch, scratch.open("wb") as file:
+                np.savez_compressed(file, label=label)
         if "state" in self.unit.keep:
             save_state(results / state, self.method.state_dict())
         return Files(

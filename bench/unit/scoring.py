@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -13,18 +15,22 @@ from typing import Any
 
 import numpy as np
 
+from bench.registry import ROOT
+
 
 class Scorer:
-    """`seconds` is all the time that was spent waiting for scores."""
+    """`seconds` is all the time that was spent waiting for scores. Its process runs in the folder
+    and the environment that there were before the method: what that changes is its own affair."""
 
     def __init__(self, store: Path, classes: Sequence[str], scratch: Path) -> None:
         self._command = [
             sys.executable,
             "-m",
             "bench.unit.scorer",
-            str(store),
+            str(store.resolve()),
             json.dumps(list(classes)),
         ]
+        self._environment = dict(os.environ)
         self._file = scratch / "prediction.npy"
         self._process: subprocess.Popen[str] | None = None
         self.seconds = 0.0
@@ -40,22 +46,29 @@ class Scorer:
     ) -> None:
         if self._process is not None:
             assert self._process.stdin is not None
-            self._process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):  # it died, and whoever asked was told
+                self._process.stdin.close()
             try:
                 self._process.wait(timeout=10)
             except subprocess.TimeoutExpired:
                 self._process.kill()
+                self._process.wait()
 
     def score(self, case: str, prediction: np.ndarray, *, boundary: bool) -> dict[str, Any]:
         """class -> scores as `bench.score` gives them."""
         began = time.perf_counter()
         if self._process is None:
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                cwd=ROOT,
+                env=self._environment,
             )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        np.save(self._file, prediction)
+        self._hand_over(case, prediction)
         question = {"case": case, "prediction": str(self._file), "boundary": boundary}
         try:
             self._process.stdin.write(json.dumps(question) + "\n")
@@ -71,3 +84,12 @@ class Scorer:
             raise RuntimeError(f"scoring case {case}: {reply['error']}")
         scores: dict[str, Any] = reply["scores"]
         return scores
+
+    def _hand_over(self, case: str, prediction: np.ndarray) -> None:
+        try:
+            np.save(self._file, prediction)
+        except OSError as error:  # numpy says how many bytes it could write, and not why
+            raise RuntimeError(
+                f"no room for the prediction of {case} ({error}); make room in the folder of "
+                "temporary files, or set TMPDIR"
+            ) from error

@@ -1,8 +1,9 @@
-"""An adapted method on the disk: safetensors, beside a JSON that says how to rebuild it."""
+"""An adapted method on the disk: safetensors, with a checksum over all that is in it."""
 
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from bench.errors import RequestError
-from bench.record.whole import whole
+from bench.record.whole import WriteError, whole
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
@@ -30,8 +31,13 @@ def save_state(path: Path, state: Mapping[str, Any]) -> None:
             raise TypeError(
                 f"state_dict: {name} is {type(value).__name__}; only tensors and numpy arrays"
             )
+    listed = json.dumps(arrays)
+    facts = {"arrays": listed, "checksum": _checksum(tensors, listed)}
     with whole(path) as scratch:
-        save_file(tensors, scratch, metadata={"arrays": json.dumps(arrays)})
+        try:
+            save_file(tensors, scratch, metadata=facts)
+        except SafetensorError as error:  # its word for what the system refused
+            raise WriteError(path, error) from error
 
 
 def _as_tensor(name: str, array: np.ndarray) -> torch.Tensor:
@@ -48,11 +54,26 @@ def load_state(path: Path) -> dict[str, Any]:
     """Name -> tensor or array, as they were saved. Nothing in the file is executed."""
     try:
         with safe_open(path, framework="pt") as file:
-            arrays = set(json.loads((file.metadata() or {}).get("arrays", "[]")))
+            facts = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+        listed = facts.pop("arrays", "[]")
+        said = facts.pop("checksum", None)  # states from before there were checksums have none
+        if facts or (said is not None and said != _checksum(tensors, listed)):
+            raise ValueError("its checksum is another one")
+        arrays = set(json.loads(listed))
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise RequestError(f"{path}: not a readable state: {error}") from None
     return {n: t.numpy() if n in arrays else t for n, t in tensors.items()}
+
+
+def _checksum(tensors: Mapping[str, torch.Tensor], listed: str) -> str:
+    """CRC-32 over names, kinds, shapes and values: a flipped bit is another network."""
+    total = zlib.crc32(listed.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        total = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), total)
+        total = zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy().data, total)
+    return f"{total:08x}"
 
 
 def snapshot(state: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,9 @@ killed, and it is removed when its record is written.
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,10 +61,11 @@ class Trail:
             warm = found["before"] == stamp_of(path_of(self.unit))
             if warm:
                 self.past = [Interruption.model_validate(part) for part in found["starts"]]
-                self._saver = found["saver"]
+                saver = found["saver"]
+                self._saver = None if saver is None else range(len(self.past)).index(saver)
         except FileNotFoundError:
             return
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, TypeError):  # damaged: as good as none
             warm = False
         if not warm:
             self.clear()
@@ -115,3 +118,15 @@ class Trail:
         )
         with whole(self._file) as scratch:
             scratch.write_text(text, encoding="utf-8")
+
+
+def tidy(done: Sequence[Unit]) -> None:
+    """Units that were killed between their record and the end of their trail have left it behind.
+    A trail that a later start is to go on from stays."""
+    try:
+        left = set(os.listdir(Path(done[0].results) / ".units")) if done else set()
+    except FileNotFoundError:
+        return
+    for unit in done if left else ():
+        if unit.key in left:
+            Trail(unit)

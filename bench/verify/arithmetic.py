@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from statistics import median
 
-from bench.record.schema import ClassScore, Record
-
-TOLERANCE = 1e-6
+from bench.record.agreement import disagreements
+from bench.record.schema import Record
+from bench.unit.convergence import converge
 
 
 def contradictions(record: Record) -> Iterator[str]:
@@ -17,6 +18,7 @@ def contradictions(record: Record) -> Iterator[str]:
         return
     yield from _cases(record)
     yield from _clock(record)
+    yield from _derived(record)
 
 
 def _cases(record: Record) -> Iterator[str]:
@@ -34,31 +36,17 @@ def _cases(record: Record) -> Iterator[str]:
     for case in record.cases:
         if set(case.classes) != set(record.data.classes):
             yield f"case {case.case} has other classes than data.classes"
-        for name, score in case.classes.items():
-            for problem in _score(score):
-                yield f"case {case.case}, {name}: {problem}"
+    yield from disagreements(record)
 
 
-def _score(score: ClassScore) -> Iterator[str]:
-    """By rule 6 of the protocol."""
-    reference, predicted = score.tp + score.fn, score.tp + score.fp
-    empty = None
-    if not reference:
-        empty = "false_positive" if predicted else "both"
-    elif not predicted:
-        empty = "missed"
-    if score.empty != empty:
-        yield f"empty is {score.empty}, by its counts {empty}"
-        return
-    if empty == "both":
-        if score.dice is not None or score.iou is not None:
-            yield "both masks are empty, and it has a score"
-        return
-    dice = 2 * score.tp / (reference + predicted)
-    iou = score.tp / (reference + predicted - score.tp)
-    for name, said, found in (("dice", score.dice, dice), ("iou", score.iou, iou)):
-        if said is None or abs(said - found) > TOLERANCE:
-            yield f"{name} is {said}, by its counts {found:.6f}"
+def _derived(record: Record) -> Iterator[str]:
+    """What was worked out from the rest of the record."""
+    if record.convergence is not None and record.convergence != converge(record.curve):
+        yield "convergence is not what its curve gives"
+    seconds = [case.seconds for case in record.cases if case.seconds > 0]
+    speed = record.throughput
+    if speed is not None and seconds and speed.warm_seconds != median(seconds):
+        yield f"throughput.warm_seconds is {speed.warm_seconds}, its cases give {median(seconds)}"
 
 
 def _clock(record: Record) -> Iterator[str]:

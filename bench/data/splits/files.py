@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from bench.data.splits.book import (
 )
 from bench.data.splits.rule import draw_book
 from bench.errors import RequestError, unknown
+from bench.record.whole import whole
 from bench.smallfile import read_json
 
 
@@ -49,10 +49,11 @@ def save_book(path: Path, *books: SplitBook) -> None:
     stored = {book.dataset: {**to_json(book), "sha256": book.sha256} for book in books}
     only = next(iter(stored.values()))
     content = only if len(books) == 1 else {"format": FORMAT, "books": stored}
+    if not path.parent.is_dir():
+        raise RequestError(f"cannot write the split {path}: there is no folder {path.parent}")
     try:
-        part = path.with_name(f".{path.name}.{os.getpid()}")
-        part.write_text(_layout(content) + "\n", encoding="utf-8")
-        part.replace(path)
+        with whole(path) as part:
+            part.write_text(_layout(content) + "\n", encoding="utf-8")
     except OSError as error:
         raise RequestError(f"cannot write the split {path}: {error.strerror}") from error
 

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.errors import RequestError
-
-UNITS = {"m": 1, "h": 60, "d": 24 * 60}
-CLOCK = re.compile(r"(?:(\d+)-)?(\d+):(\d\d)(?::(\d\d))?")
+from bench.executors.options import gigabytes, minutes, switch, whole_number
 
 
 @dataclass(frozen=True)
@@ -38,17 +36,17 @@ class SlurmOptions:
 def read_options(given: Mapping[str, Any]) -> SlurmOptions:
     read = SlurmOptions(
         partition=None if given["partition"] is None else str(given["partition"]),
-        gpus=None if given["gpus"] == "auto" else _whole(given, "gpus", least=0),
-        cpus=_whole(given, "cpus"),
-        mem_gb=None if given["mem"] is None else _gigabytes(given["mem"]),
-        minutes=None if given["time"] in ("auto", None) else _minutes(given["time"]),
-        parallel=_whole(given, "parallel"),
+        gpus=None if given["gpus"] == "auto" else whole_number(given, "gpus", least=0),
+        cpus=whole_number(given, "cpus"),
+        mem_gb=None if given["mem"] is None else gigabytes(given["mem"]),
+        minutes=None if given["time"] in ("auto", None) else minutes(given["time"]),
+        parallel=whole_number(given, "parallel"),
         setup=_lines(given["setup"]),
         extra=_flags(given["sbatch"]),
-        bundle=60.0 * _whole(given, "bundle", least=0),
-        grace=_whole(given, "grace"),
+        bundle=60.0 * whole_number(given, "bundle", least=0),
+        grace=whole_number(given, "grace"),
         timeout=given["timeout"],
-        wait=_switch(given, "wait"),
+        wait=switch(given, "wait"),
     )
     if read.minutes is not None and read.grace >= 60 * read.minutes:
         raise RequestError(
@@ -56,41 +54,6 @@ def read_options(given: Mapping[str, Any]) -> SlurmOptions:
             "give it more (executor.time) or ask later"
         )
     return read
-
-
-def _whole(given: Mapping[str, Any], name: str, *, least: int = 1) -> int:
-    value = given[name]
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise RequestError(f"executor.{name}={value}: a whole number, {least} or more")
-    return value
-
-
-def _switch(given: Mapping[str, Any], name: str) -> bool:
-    if not isinstance(given[name], bool):
-        raise RequestError(f"executor.{name}={given[name]}: true or false")
-    return bool(given[name])
-
-
-def _gigabytes(value: Any) -> float:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:G|GB)?", str(value))
-    if not found or float(found[1]) <= 0:
-        raise RequestError(f"executor.mem={value}: gigabytes of a job, as 16 or 16G")
-    return float(found[1])
-
-
-def _minutes(value: Any) -> int:
-    """`90`, `90m`, `4h`, `2d`, and Slurm's own `[days-]hours:minutes[:seconds]`."""
-    text = str(value)
-    found = re.fullmatch(r"(\d+)([mhd]?)", text)
-    if found and int(found[1]) > 0:
-        return int(found[1]) * UNITS[found[2] or "m"]
-    clock = CLOCK.fullmatch(text)
-    if clock:
-        days, hours, minutes, seconds = (int(part or 0) for part in clock.groups())
-        total = (days * 24 + hours) * 60 + minutes + (seconds > 0)
-        if total:
-            return total
-    raise RequestError(f"executor.time={value}: minutes, or as 4h, 2d, 1-12:00:00; or auto")
 
 
 def _lines(value: Any) -> tuple[str, ...]:
