@@ -10,9 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Two workers share two cores: torch's own threads would wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# pytest tests/faults -k fuzz --hypothesis-profile=long: thousands of new inputs instead of the same
+# few dozen.
+settings.register_profile("long", max_examples=3000, deadline=None)
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"

@@ -16,10 +16,13 @@ NO_BACKBONE = "none"
 """A method that takes no backbone has one record for all, and a row in the tables of each."""
 
 Block = Literal["method", "seen", "control", "oracle"]
-Seconds = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=0)]
+# Bounds far beyond any run: a sum of a stranger's numbers is a number, too.
+Seconds = Annotated[float, Field(ge=0, le=1e15)]
+Count = Annotated[int, Field(ge=0, le=10**15)]
 Unit01 = Annotated[float, Field(ge=0, le=1)]
-Distance = Annotated[float, Field(ge=0)]
+Distance = Annotated[float, Field(ge=0, le=1e15)]
+Epochs = Annotated[float, Field(ge=0, le=1e15)]
+Real = Annotated[float, Field(ge=-1e30, le=1e30)]
 
 
 class Part(BaseModel):
@@ -34,7 +37,7 @@ class BudgetSpec(Part):
     name: str
     seconds: Seconds | None = None
     steps: Count | None = None
-    memory_gb: float | None = None
+    memory_gb: Real | None = None
     probes: Count = 8
 
 
@@ -114,7 +117,7 @@ class Phase(Part):
     """One generator's work. `seconds` are device seconds on the clock; in `waited_seconds` of them
     the work stood ready while something else had its core."""
 
-    epochs: Annotated[float, Field(ge=0)] = 0
+    epochs: Epochs = 0
     steps: Count = 0
     samples: Count = 0
     seconds: Seconds = 0
@@ -136,7 +139,7 @@ class Pretraining(Phase):
 class CurvePoint(Part):
     """A probe: where the run stood, and the probe patients' mean Dice."""
 
-    epochs: Annotated[float, Field(ge=0)]
+    epochs: Epochs
     steps: Count
     samples: Count
     seconds: Seconds
@@ -148,7 +151,7 @@ class CurvePoint(Part):
 class Moment(Part):
     """A point of the adaptation, pre-training apart."""
 
-    epochs: Annotated[float, Field(ge=0)]
+    epochs: Epochs
     steps: Count
     samples: Count
     seconds: Seconds
@@ -167,9 +170,9 @@ class Convergence(Part):
 class Spread(Part):
     """Median and quartiles of n measurements."""
 
-    median: float
-    q1: float
-    q3: float
+    median: Real
+    q1: Real
+    q3: Real
     n: Count
 
 
@@ -207,8 +210,8 @@ class ClassScore(Part):
 class CaseResult(Part):
     case: str
     patient: str
-    shape: tuple[int, int, int]
-    spacing: tuple[float, float, float]
+    shape: tuple[Count, Count, Count]
+    spacing: tuple[Real, Real, Real]
     seconds: Seconds
     classes: dict[str, ClassScore]
 
@@ -221,9 +224,9 @@ class Machine(Part):
     cpu: str
     cores: Count
     threads: Count
-    memory_gb: float
+    memory_gb: Real
     device: str
-    device_memory_gb: float | None = None
+    device_memory_gb: Real | None = None
 
 
 class Harness(Part):

@@ -16,6 +16,8 @@ LISTS = ("method", "dataset", "budget", "backbone", "shots", "draw", "seed", "va
 
 LONGEST = 20_000
 """Characters of a word."""
+SHOWN = 300
+"""Of them in an error; what is longer is left out."""
 MOST_VALUES = 10_000
 """Of one key."""
 
@@ -39,8 +41,10 @@ def parse(words: Sequence[str]) -> dict[str, list[str]]:
             values = _values(override, key)
         except (HydraException, ValueError, OverflowError, RecursionError):
             # Besides its own errors Hydra lets out those of numbers that Python does not take.
+            shown, inside = (text if len(text) <= SHOWN else "..." for text in (word, value))
             raise RequestError(
-                f"{word!r} can't be read; quote values with special characters: {key}='\"{value}\"'"
+                f"{shown!r} can't be read; quote values with special characters: "
+                f"{key[:SHOWN]}='\"{inside}\"'"
             ) from None
         if override.type is not OverrideType.CHANGE or override.package is not None:
             raise RequestError(f"{word!r}: say key=value; nothing can be added or removed")
