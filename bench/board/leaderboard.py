@@ -100,7 +100,7 @@ def heading(table: Table) -> str:
 
 def _section(number: int, title: str, table: Table, figures: Mapping[str, str], page: str) -> str:
     facts = "\n".join(f"- {fact}" for fact in _facts(table))
-    images = "\n\n".join(f"![{name}]({path})" for name, path in figures.items())
+    images = "\n\n".join(f"![{markdown(name)}]({path})" for name, path in figures.items())
     links = {row.label: f"{page}#{anchor(row)}" for row in table.rows}
     parts = [
         f'<a id="t-{table.key.id}"></a>\n\n## {number}. {title}\n\n{facts}\n',

@@ -38,10 +38,8 @@ def terminal(results: Path, *, keys: Container[str] | None = None) -> Group:
 
 def _parts(table: Table) -> Iterator[RenderableType]:
     key = table.key
-    place = (
-        f"{plain(key.dataset)} · backbone {weights_text(key)} · {key.budget.name} · val={key.val}"
-    )
-    yield Text(f"\n{place}", style="bold")
+    place = f"{key.dataset} · backbone {weights_text(key)} · {key.budget.name} · val={key.val}"
+    yield Text(f"\n{plain(place)}", style="bold")
     yield Text(
         f"{plural(len(table.patients), 'test patient')} · protocol {key.protocol} · "
         f"fingerprint {plain(key.fingerprint[:8])} · "
@@ -93,9 +91,8 @@ def _cell(cell: Cell, *, bold: bool) -> Text:
 
 def _failures(table: Table) -> Iterator[RenderableType]:
     for unit in table.failed[:FAILURES]:
-        where = (
-            f"{shorten(table.labels[unit.variant], 40)}, {plain(unit.shots)} shot, draw {unit.draw}"
-        )
-        yield Text(f"failed: {where}: {shorten(unit.problem or '', 200)} (record {unit.key})")
+        where = f"{shorten(table.labels[unit.variant], 40)}, {unit.shots} shot, draw {unit.draw}"
+        said = f"{where}: {shorten(unit.problem or '', 200)} (record {unit.key})"
+        yield Text(f"failed: {plain(said)}")
     if len(table.failed) > FAILURES:
         yield Text(f"... and {len(table.failed) - FAILURES} more")

@@ -15,14 +15,14 @@ from bench.board.plots.sheet import Room, letters_wide, sheet
 from bench.board.plots.style import Look, Looks, look_of
 from bench.board.plots.words import place_lines, row_text, shown_rows
 from bench.board.tables import Column, Row, Table
-from bench.board.text import shorten
+from bench.board.text import plain, shorten
 
 ACROSS = 4
 """Classes side by side; further ones stand below."""
 
 
 def title_of(column: Column) -> str:
-    return f"Dice of each class, {column.label} shot"
+    return plain(f"Dice of each class, {column.label} shot")
 
 
 def classes_figure(table: Table, style: Looks) -> Figure | None:

@@ -36,7 +36,7 @@ def shot_text(column: Column) -> str:
 
 def place_lines(table: Table) -> list[str]:
     key = table.key
-    place = (
-        f"{plain(key.dataset)} · backbone {weights_text(key)} · {key.budget.name} · val={key.val}"
+    place = plain(
+        f"{key.dataset} · backbone {weights_text(key)} · {key.budget.name} · val={key.val}"
     )
     return textwrap.wrap(place, TITLE_WIDTH)[:3]
