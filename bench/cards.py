@@ -78,7 +78,8 @@ class MethodCard(Card):
     @field_validator("backbones", mode="before")
     @classmethod
     def _always_asked_for(cls, value: Any) -> Any:
-        return {family: {} for family in value} if isinstance(value, list) else value
+        names = isinstance(value, list) and all(isinstance(family, str) for family in value)
+        return {family: {} for family in value} if names else value
 
     @model_validator(mode="after")
     def _backbones_name_options(self) -> Self:

@@ -63,6 +63,10 @@ class Reader:
             assert len(said) <= LONGEST
         return found
 
+    def forget_memory(self) -> None:
+        """What was taken so far is not the next file's."""
+        self._base = None
+
     def close(self) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()

@@ -81,12 +81,22 @@ def described(path: Path) -> None:
     print(found.classes, found.ignore, found.channels, file=sys.stderr)
 
 
+def weights(path: Path) -> None:
+    from bench.models.checkpoints.reading import read_weights
+
+    for name, tensor in read_weights(
+        path, nesting="" if path.suffix != ".pth" else "model"
+    ).items():
+        print(name, tensor.sum(), file=sys.stderr)
+
+
 TARGETS: dict[str, Callable[[Path], Any]] = {
     "volume": volume,
     "shape": shape,
     "card": card,
     "split": split,
     "described": described,
+    "weights": weights,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -111,6 +112,6 @@ def other_tree(draw: Any, whole: Any) -> Any:
             elif edit == 1:
                 place.append(place[key])
             else:
-                place[key] = draw(VALUES)
+                place[key] = deepcopy(draw(VALUES))  # it may be changed, too
             break
     return tree

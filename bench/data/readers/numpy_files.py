@@ -14,6 +14,17 @@ from bench.data.readers.claim import check_packed, check_real, claimed_bytes
 from bench.data.readers.image import RawImage
 from bench.errors import DataError
 
+# NotImplementedError and RuntimeError: a compression that zipfile does not know, a password.
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    KeyError,
+    EOFError,
+    OSError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+)
 _NAMED = 12
 _LONGEST_HEADER = 10_000
 
@@ -48,7 +59,7 @@ def npz_shape(path: Path, case: str, key: str) -> tuple[int, ...]:
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as file:
             return _header(file, path, case)[0]
-    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, OSError) as error:
+    except _BROKEN as error:
         raise DataError(case, f"{path} is no .npz file with an array '{key}'") from error
 
 
