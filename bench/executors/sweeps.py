@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from bench.errors import RequestError
-from bench.record.whole import whole
+from bench.record.whole import WriteError, whole
 from bench.unit.spec import Unit
 from bench.unit.trail import path_of
 
@@ -36,10 +39,26 @@ def note_sweep(units: Sequence[Unit], *, command: str, executor: str) -> None:
     named = {u.key: (u.title, str(path_of(u).relative_to(results))) for u in units}
     digest = hashlib.sha256("".join(sorted(named)).encode()).hexdigest()[:12]
     asked = datetime.now(UTC).isoformat(timespec="seconds")
-    write_json(
-        results / FOLDER / f"sweep-{digest}.json",
-        asdict(Sweep(asked=asked, command=command, executor=executor, units=named)),
-    )
+    path = results / FOLDER / f"sweep-{digest}.json"
+    with _alone(path.parent):
+        for scratch in path.parent.glob(".sweep-*.tmp"):  # what killed commands left
+            scratch.unlink(missing_ok=True)
+        write_json(path, asdict(Sweep(asked, command, executor, named)))
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Several shells may note a sweep at once."""
+    lock = FileLock(folder / "notes.lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise WriteError(folder, error.strerror or error) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def read_sweeps(results: Path) -> Iterator[Sweep]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
 from collections.abc import Iterator
@@ -47,7 +48,7 @@ def whole(path: Path, *, lasting: bool = False) -> Iterator[Path]:
 
 def clear_scratch(path: Path) -> None:
     """What killed writers of this file left. Only for who is alone with it."""
-    for scratch in path.parent.glob(f".{path.name}.*.tmp"):
+    for scratch in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
         scratch.unlink(missing_ok=True)
 
 

@@ -14,7 +14,7 @@ from bench.contract import Volume
 from bench.data.store import Store
 from bench.models.embeddings.ledger import Ledger
 from bench.record.schema import CaseResult, CurvePoint, Files, Moment, Phase
-from bench.record.whole import whole
+from bench.record.whole import clear_scratch, whole
 from bench.unit import stop
 from bench.unit.carried import carried, take_up
 from bench.unit.clock import BudgetClock
@@ -193,9 +193,12 @@ class Run:
         results, key = Path(self.unit.results), self.unit.key
         folder, state = f"predictions/{key}", f"states/{key}.safetensors"
         for case, label in self.predictions.items():
-            with whole(results / folder / f"{case}.npz") as scratch, scratch.open("wb") as file:
+            path = results / folder / f"{case}.npz"
+            clear_scratch(path)
+            with whole(path) as scratch, scratch.open("wb") as file:
                 np.savez_compressed(file, label=label)
         if "state" in self.unit.keep:
+            clear_scratch(results / state)
             save_state(results / state, self.method.state_dict())
         return Files(
             log=f"logs/{key}.log" if (results / f"logs/{key}.log").is_file() else None,

@@ -91,8 +91,9 @@ def campaign(folder: Path, *, kills: int, seed: int) -> Campaign:
             starts += _disturbed(site, results, random_, span, count, kills)
             found = outcomes(results)
             assert found == expected, f"{results}, seed {seed}: not what an undisturbed sweep gives"
-            assert litter(results) == [], f"{results}: half-written, or left behind"
+            assert not (left := litter(results)), f"{results}: half-written or left: {left}"
             sweeps += 1
+            print(f"{sweeps} sweeps, {starts} starts, {dict(count)}", flush=True)
     finally:
         warm.close()
     seconds = time.monotonic() - began
@@ -111,21 +112,28 @@ def _disturbed(
     starts = 0
     code: int | None = None
     while code is None and count.total() < kills:
-        running = site.start(results)
+        running, alive = site.start(results), True
         starts += 1
         while True:
-            code = running.wait(random_.uniform(0, span))
+            code = running.wait(random_.uniform(0, 0.5 * span))
             whole(results)
             if code is not None or count.total() >= kills:
                 break
             aim = random_.choice(AIMS)
-            if strike(running, aim):
+            if not strike(running, aim):
+                continue
+            if aim not in ("sweep", "all"):
                 count[aim] += 1
-                if aim in ("sweep", "all"):
-                    assert running.wait(20) == -signal.SIGKILL
-                    whole(results)
-                    break
-        if code is None and running_still(running):
+                continue
+            ended, alive = running.wait(60), False
+            assert ended is not None, "killed, and still there"
+            whole(results)
+            if ended == -signal.SIGKILL:
+                count[aim] += 1
+            else:  # it came to its end in the moment between
+                code = ended
+            break
+        if code is None and alive:
             code = running.wait(120)
     for _ in range(RESUMES):
         done = site.start(results, "rerun=failed").outcome()
@@ -133,10 +141,6 @@ def _disturbed(
         if done.code == 0:
             return starts
     raise AssertionError(f"{results}: it never comes to its end: {done}")
-
-
-def running_still(running: Running) -> bool:
-    return psutil.pid_exists(running.pid)
 
 
 def strike(running: Running, aim: str) -> bool:

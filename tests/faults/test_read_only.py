@@ -45,7 +45,7 @@ def test_results_that_need_a_record(sweeps: Sweeps, disk: Disk) -> None:
     done = sweeps("method=resumes", results=results)
     assert done.code == 2
     [line] = done.err.splitlines()
-    assert line.startswith(f"sambench: cannot write {results}/.sweeps/sweep-")
+    assert line.startswith(f"sambench: cannot write {results}/.sweeps: ")
     assert line.endswith(f"{READ_ONLY}; make room, or choose another folder")
     disk.protect(on=False)
     assert list(results.rglob("*")) == []
