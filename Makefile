@@ -15,6 +15,7 @@ test: $(STAMP)
 # Two hundred kills, a full disk at every write: an hour. `make test` runs a bounded form of each.
 faults: $(STAMP)
 	$(PY) -m pytest tests/faults -m long
+	$(PY) -m pytest tests/faults -k fuzz --hypothesis-profile=long
 
 lint: $(STAMP)
 	$(PY) -m ruff format --check .
