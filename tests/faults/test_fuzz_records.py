@@ -100,7 +100,7 @@ def places(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path] if isinstance(tree, int | float) and not isinstance(tree, bool) else []
 
 
-@pytest.mark.parametrize("number", [10**400, 2**63, 1.7e308, 5e-324])
+@pytest.mark.parametrize("number", [2**63, 1.7e308])
 def test_absurd_numbers_everywhere(place: Path, number: float) -> None:
     """Each number of a record in its turn; then all that one record may hold of them."""
     everywhere = json.loads(json.dumps(WHOLE))
