@@ -20,7 +20,7 @@ def test_a_budget_of_seconds(sweeps: Sweeps, tmp_path: Path) -> None:
     """Also one that is stopped and gone on with, and a limit of the executor."""
     words = (
         *("method=resumes", "method.steps=100000", "method.sleep=0.01", "budget=cpu-1min"),
-        *("budget.seconds=1.5", "budget.steps=null", "executor.timeout=60"),
+        *("budget.seconds=5", "budget.steps=null", "executor.timeout=60"),
         f"method.diary={tmp_path / 'diary'}",
     )
     results = tmp_path / "results"
@@ -37,12 +37,12 @@ def test_a_budget_of_seconds(sweeps: Sweeps, tmp_path: Path) -> None:
     assert done.code == 0, done
     [record] = read_records(results)
     elapsed = time.monotonic() - began
-    assert 1.5 <= record.adaptation.seconds < elapsed
+    assert 5 <= record.adaptation.seconds < elapsed
     assert record.adaptation.ended == "budget"
     assert [part.resumed for part in record.interruptions] == [True]
     harness = record.harness
     assert harness is not None
-    assert 1.5 <= harness.wall_seconds < elapsed
+    assert 5 <= harness.wall_seconds < elapsed
     assert harness.method_seconds <= harness.wall_seconds
 
 
