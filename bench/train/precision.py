@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 import torch
@@ -31,4 +31,6 @@ def resolve_precision(given: Precision, device: torch.device | str) -> Resolved:
 def autocast(precision: str, device: torch.device | str) -> AbstractContextManager[object]:
     """The context of a forward pass in a resolved precision."""
     kind = torch.device(device).type
+    if not torch.amp.is_autocast_available(kind):  # "meta": shapes without numbers
+        return nullcontext()
     return torch.autocast(kind, DTYPES.get(precision, torch.bfloat16), enabled=precision != "fp32")
