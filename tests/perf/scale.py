@@ -58,7 +58,7 @@ def generate(units: int, folder: Path) -> None:
     """Written without fsync and without a rename: it is the disk of a benchmark."""
     todo = plan(units, folder).todo
     note_sweep(todo, command="python -m bench run ...", executor="local")
-    score = ClassScore(tp=9, fp=1, fn=1, dice=0.9, iou=0.8, hd95=2.0, assd=0.5, nsd=0.7)
+    score = ClassScore(tp=9, fp=1, fn=1, dice=0.9, iou=9 / 11, hd95=2.0, assd=0.5, nsd=0.7)
     machine = Machine(
         fingerprint="0" * 12, system="x", cpu="x", cores=2, threads=1, memory_gb=8, device="cpu"
     )
