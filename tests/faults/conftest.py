@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.data.ready import Ready, make_ready
+from bench.registry import discover
 from tests.conftest import ROOT, Outcome
-from tests.faults.volumes import make_volumes
+from tests.faults.patients import make_mine
 from tests.faults.warm import Running, Warm
+from tests.volumes import make_volumes
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -112,3 +115,20 @@ NO_ROOM = "No space left on device"
 def litter(folder: Path) -> list[str]:
     """Half-written files that a reader or a later run would stumble over."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.tmp"))
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    return make_mine(tmp_path / "volumes")
+
+
+@pytest.fixture
+def ready(mine: Path, tmp_path: Path) -> Callable[..., Ready]:
+    """ready(hash_ids=True, ...): the prepared copy."""
+
+    def call(**data: Any) -> Ready:
+        given = {"root": None, "cache": str(tmp_path / "cache"), "partial": False}
+        options = {"root": str(mine), "channel": 0}
+        return make_ready(discover(), "folder", options, {**given, "skip_bad": False, **data})
+
+    return call

@@ -26,8 +26,8 @@ from bench.record.schema import Record
 from bench.record.store import read_records, record_files, status_of
 from bench.unit.state import load_state
 from tests.conftest import ROOT
-from tests.faults.volumes import make_volumes
 from tests.faults.warm import Running, Warm
+from tests.volumes import make_volumes
 
 AIMS = ("sweep", "unit", "scorer", "all")
 """What is killed: the command, one of its units, one's scorer, or everything at once."""

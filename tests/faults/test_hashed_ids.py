@@ -21,27 +21,9 @@ from tests.faults.patients import (
     BROKEN,
     PATIENTS,
     clear_names,
-    make_mine,
     spoken,
     write,
 )
-
-
-@pytest.fixture
-def mine(tmp_path: Path) -> Path:
-    return make_mine(tmp_path / "volumes")
-
-
-@pytest.fixture
-def ready(mine: Path, tmp_path: Path) -> Callable[..., Ready]:
-    """ready(hash_ids=True, ...): the prepared copy."""
-
-    def call(**data: Any) -> Ready:
-        given = {"root": None, "cache": str(tmp_path / "cache"), "partial": False}
-        options = {"root": str(mine), "channel": 0}
-        return make_ready(discover(), "folder", options, {**given, "skip_bad": False, **data})
-
-    return call
 
 
 def test_hashed_ids_keep_every_patient_where_he_was(

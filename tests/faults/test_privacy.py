@@ -7,43 +7,23 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import nibabel
 import numpy as np
 import pytest
 
 from bench.cli import entry
-from bench.data.ready import Ready, make_ready
+from bench.data.ready import Ready
 from bench.errors import RequestError
 from bench.record.store import read_records
-from bench.registry import discover
 from tests.faults.patients import (
     BROKEN,
     SHAPE,
     clear_names,
     cut,
-    make_mine,
     spoken,
     write,
 )
-
-
-@pytest.fixture
-def mine(tmp_path: Path) -> Path:
-    return make_mine(tmp_path / "volumes")
-
-
-@pytest.fixture
-def ready(mine: Path, tmp_path: Path) -> Callable[..., Ready]:
-    """ready(hash_ids=True, ...): the prepared copy."""
-
-    def call(**data: Any) -> Ready:
-        given = {"root": None, "cache": str(tmp_path / "cache"), "partial": False}
-        options = {"root": str(mine), "channel": 0}
-        return make_ready(discover(), "folder", options, {**given, "skip_bad": False, **data})
-
-    return call
 
 
 def everything(folder: Path) -> Iterator[tuple[str, bytes]]:

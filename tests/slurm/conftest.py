@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -13,13 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pytest
-import SimpleITK as sitk  # noqa: N813
 
 from bench.record.schema import Record
 from bench.record.store import read_records
 from tests.conftest import ROOT
+from tests.volumes import make_volumes
 
 HOME = Path(os.environ.get("SAMBENCH_SLURM") or Path(tempfile.gettempdir()) / "sambench-slurm")
 
@@ -47,22 +45,7 @@ def slurm() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def volumes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve patients of three slices each, in nnU-Net's layout: a unit on them takes seconds."""
-    root = tmp_path_factory.mktemp("volumes") / "Dataset001_tiny"
-    for part in ("imagesTr", "labelsTr"):
-        (root / part).mkdir(parents=True)
-    described = {"channel_names": {"0": "MR"}, "labels": {"background": 0, "gland": 1}}
-    (root / "dataset.json").write_text(json.dumps(described))
-    for number in range(12):
-        label = np.zeros((3, 8, 8), np.uint8)
-        label[:, 2:6, 1 : 5 + number % 3] = 1
-        image = np.random.default_rng(number).normal(0, 0.1, label.shape) + label
-        for part, voxels in (
-            ("imagesTr/c{}_0000", image.astype(np.float32)),
-            ("labelsTr/c{}", label),
-        ):
-            file = root / f"{part.format(number)}.nii.gz"
-            sitk.WriteImage(sitk.GetImageFromArray(voxels), str(file))
-    return root
+    return make_volumes(tmp_path_factory.mktemp("volumes") / "Dataset001_tiny")
 
 
 @dataclass

@@ -5,14 +5,13 @@ from bench.data.readers.dispatch import SUFFIXES, read_image, stem_of, suffix_of
 from bench.data.readers.image import RawImage
 from bench.data.readers.labels import write_label
 from bench.data.readers.locate import folders
-from bench.data.readers.metaimage import MetaHeader, read_meta_header
+from bench.data.readers.metaimage import read_meta_header
 from bench.data.readers.numpy_files import npz_shape
 from bench.data.readers.pair import files_of, read_pair
 
 __all__ = [
     "SUFFIXES",
     "DatasetJson",
-    "MetaHeader",
     "RawImage",
     "files_of",
     "folders",

@@ -17,6 +17,12 @@ from bench.errors import DataError, RequestError
 _NIFTI = (".nii", ".nii.gz")
 _ITK = (".nrrd", ".mha")
 _PLAIN = (".npy", ".npz")
+_HEADERS = {
+    ".mhd": read_meta_header,
+    ".mha": read_meta_header,
+    ".nrrd": read_nrrd_header,
+    ".nhdr": read_nrrd_header,
+}
 
 
 def write_label(path: Path, labels: np.ndarray, *, like: Path) -> None:
@@ -68,11 +74,8 @@ def _grid(like: Path) -> tuple[tuple[int, ...], np.ndarray | None]:
         raise DataError(like.name, f"{like} is missing")
     if suffix in _NIFTI:
         return grid_of_nifti(like, like.name)
-    if suffix in (".mhd", ".mha"):
-        meta = read_meta_header(like, like.name)
-        return meta.shape, meta.affine
-    if suffix in (".nrrd", ".nhdr"):
-        nrrd = read_nrrd_header(like, like.name)
-        return nrrd.shape, nrrd.affine
+    if suffix in _HEADERS:
+        header = _HEADERS[suffix](like, like.name)
+        return header.shape, header.affine
     image = read_image(like)
     return image.array.shape, image.affine

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from bench.data.readers.claim import beside, claimed_bytes
 from bench.data.readers.geometry import affine_of_xyz, numbers, wholes
-from bench.data.readers.image import RawImage, spacing_of
-from bench.data.readers.stored import check_plain, read_deflated, read_plain
+from bench.data.readers.header import Header, read_voxels
+from bench.data.readers.image import RawImage
 from bench.errors import DataError
 
 _HEADER_LIMIT = 64 * 1024
@@ -37,44 +35,11 @@ _DIRECTION = ("TransformMatrix", "Rotation", "Orientation")
 _BIG_ENDIAN = ("BinaryDataByteOrderMSB", "ElementByteOrderMSB")
 
 
-@dataclass(frozen=True, eq=False)
-class MetaHeader:
-    """What the text part says.
-
-    shape   last file axis first: (D, H, W)      size    bytes of all voxels, unpacked
-    data    the file that holds them             offset  where they start in it
-    packed  bytes of them there, where the header says it and they are compressed
-    affine  (z, y, x) voxel index -> world mm (RAS), None for anything but a volume; 1 mm voxels
-            where `says_spacing` is False
-    """
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    size: int
-    data: Path
-    offset: int
-    compressed: bool
-    packed: int | None
-    says_spacing: bool
-    affine: np.ndarray | None = field(repr=False)
-
-
 def read_metaimage(path: Path, case: str) -> RawImage:
-    header = read_meta_header(path, case)
-    if not header.data.is_file():
-        raise DataError(case, f"{header.data} is missing; {path.name} keeps its voxels there")
-    if header.packed is not None:
-        check_plain(header.data, case, offset=header.offset, expected=header.packed, exact=True)
-    read = read_deflated if header.compressed else partial(read_plain, exact=True)
-    array = read(
-        header.data, case, offset=header.offset, dtype=header.dtype, shape=header.shape
-    ).astype(header.dtype.newbyteorder("="), copy=False)
-    if header.affine is None or not header.says_spacing:
-        return RawImage(array)
-    return RawImage(array, spacing_of(header.affine), header.affine)
+    return read_voxels(read_meta_header(path, case), path, case)
 
 
-def read_meta_header(path: Path, case: str) -> MetaHeader:
+def read_meta_header(path: Path, case: str) -> Header:
     """The header alone; raises DataError where a key is missing or is no number."""
     fields, length = _fields(path, case)
 
@@ -113,10 +78,10 @@ def read_meta_header(path: Path, case: str) -> MetaHeader:
         raise DataError(case, f"{path} does not say its CompressedDataSize; save it anew")
     dtype = np.dtype(_TYPES[kind]).newbyteorder(">" if _is_big(fields) else "<")
     whole_shape = shape if channels == 1 else (*shape, channels)
-    return MetaHeader(
+    claimed_bytes(path, case, whole_shape, dtype.itemsize)
+    return Header(
         shape=whole_shape,
         dtype=dtype,
-        size=claimed_bytes(path, case, whole_shape, dtype.itemsize),
         data=path if local else beside(path, name, case),
         offset=length if local else 0,
         compressed=compressed,

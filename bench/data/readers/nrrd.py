@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from bench.data.readers.claim import beside, claimed_bytes
 from bench.data.readers.geometry import affine_of_xyz, numbers, wholes
-from bench.data.readers.image import RawImage, spacing_of
-from bench.data.readers.stored import read_deflated, read_plain
+from bench.data.readers.header import Header, read_voxels
+from bench.data.readers.image import RawImage
 from bench.errors import DataError
 
 _HEADER_LIMIT = 256 * 1024
@@ -49,33 +47,11 @@ _TURNED = {
 _VECTOR = re.compile(r"\(([^()]*)\)")
 
 
-@dataclass(frozen=True, eq=False)
-class NrrdHeader:
-    """As `MetaHeader` is: shape last file axis first, affine None for anything but a volume."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    data: Path
-    offset: int
-    compressed: bool
-    says_spacing: bool
-    affine: np.ndarray | None = field(repr=False)
-
-
 def read_nrrd(path: Path, case: str) -> RawImage:
-    header = read_nrrd_header(path, case)
-    if not header.data.is_file():
-        raise DataError(case, f"{header.data} is missing; {path.name} keeps its voxels there")
-    read = read_deflated if header.compressed else partial(read_plain, exact=header.data != path)
-    array = read(
-        header.data, case, offset=header.offset, dtype=header.dtype, shape=header.shape
-    ).astype(header.dtype.newbyteorder("="), copy=False)
-    if header.affine is None or not header.says_spacing:
-        return RawImage(array)
-    return RawImage(array, spacing_of(header.affine), header.affine)
+    return read_voxels(read_nrrd_header(path, case), path, case)
 
 
-def read_nrrd_header(path: Path, case: str) -> NrrdHeader:
+def read_nrrd_header(path: Path, case: str) -> Header:
     fields, length = _fields(path, case)
     for key in ("type", "sizes"):
         if key not in fields:
@@ -104,7 +80,7 @@ def read_nrrd_header(path: Path, case: str) -> NrrdHeader:
         )
     if dtype.itemsize > 1 and order not in ("little", "big"):
         raise DataError(case, f"{path} does not say its 'endian', little or big; save it anew")
-    return NrrdHeader(
+    return Header(
         shape=shape,
         dtype=dtype.newbyteorder(">" if order == "big" else "<"),
         data=data,
@@ -112,6 +88,7 @@ def read_nrrd_header(path: Path, case: str) -> NrrdHeader:
         compressed=encoding != "raw",
         says_spacing="spacings" in fields or "space directions" in fields,
         affine=_affine(fields, path, case) if len(shape) == 3 else None,
+        exact=data != path,
     )
 
 

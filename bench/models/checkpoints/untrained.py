@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from safetensors.torch import save
 
 from bench.models.checkpoints.card import CheckpointCard
 from bench.models.checkpoints.fill import same_randomness
+from bench.record.whole import whole
 
 SEED = 0
 
@@ -22,7 +22,5 @@ def write_untrained(card: CheckpointCard, place: Path) -> None:
     with same_randomness():
         torch.manual_seed(SEED)
         state = make(card).state_dict()
-    place.parent.mkdir(parents=True, exist_ok=True)
-    scratch = place.with_name(f".{place.name}.{os.getpid()}.tmp")
-    scratch.write_bytes(save({name: value.contiguous() for name, value in state.items()}))
-    os.replace(scratch, place)
+    with whole(place) as scratch:
+        scratch.write_bytes(save({name: value.contiguous() for name, value in state.items()}))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +9,13 @@ import torch
 from torch import Tensor
 
 from bench.errors import RequestError
+from bench.record.whole import whole
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write next to the target and rename, so that a kill leaves the old or the new state."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    with open(part, "wb") as stream:
-        torch.save(state, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(part, path)
+    """A kill leaves the old or the new state."""
+    with whole(path, lasting=True) as scratch, scratch.open("wb") as stream:
+        torch.save(state, stream)  # a stream: of a path it would keep the name
 
 
 def load_state(path: Path, asked: dict[str, Any]) -> dict[str, Any] | None:
