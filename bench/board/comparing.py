@@ -10,7 +10,7 @@ from bench.board.differing import Different, different, same_data
 from bench.board.interval import FEW_PATIENTS
 from bench.board.order import draw_order
 from bench.board.paired import ALPHA, Comparison, compare, scores_of
-from bench.board.reading import unit_of
+from bench.board.shortening import unit_of
 from bench.board.tables import Column, Row, Table
 from bench.board.text import plain, plural
 from bench.board.units import Unit

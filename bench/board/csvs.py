@@ -10,7 +10,7 @@ from bench.board.cells import Cell
 from bench.board.csvtext import line, number
 from bench.board.interval import Interval
 from bench.board.order import shots_order
-from bench.board.reading import LONG_HEADER
+from bench.board.shortening import LONG_HEADER
 from bench.board.statcsvs import TABLE, identity, statistic_files
 from bench.board.statistics import TableStatistics
 from bench.board.tables import Column, Row, Table, every_unit

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from bench.board.reading import unit_of
+from bench.board.shortening import unit_of
 from bench.board.text import plain, value_text
 from bench.record.schema import NO_BACKBONE, Record
 

@@ -11,6 +11,7 @@ from bench.board.csvtext import line, lines, number
 from bench.board.equivalence import equivalences
 from bench.board.interval import FEW_PATIENTS
 from bench.board.ledger import TARGETS, ledgers
+from bench.board.spreading import spread
 from bench.board.statistics import TableStatistics
 from bench.board.tables import Column, Row, Table
 from bench.board.text import plain
@@ -89,13 +90,17 @@ def _equivalence(tables: Sequence[Table]) -> str:
         *(*TABLE, "row", "shots", "other", "other_shots", "low", "high"),
         *("other_first", "other_last"),
     )
-    return header + lines(
+    units = sum(len(table.units) for table in tables)
+    return header + "".join(spread(_equivalents, tables, records=units))
+
+
+def _equivalents(table: Table) -> str:
+    return lines(
         (
             *(*identity(table.key), one.row.label, f"{one.shots:g}{one.kind}", one.other.label),
             *(_count(one.value), _count(one.low), _count(one.high)),
             *(f"{one.least:g}{one.kind}", f"{one.most:g}{one.kind}"),
         )
-        for table in tables
         for one in equivalences(table)
     )
 
