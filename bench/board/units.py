@@ -138,3 +138,13 @@ class Unit:
     @property
     def done(self) -> bool:
         return self.problem is None
+
+
+def unit_dice(unit: Unit) -> float:
+    """A single unit's mean over classes of the mean over patients; NaN: nothing to score."""
+    defined = ~np.isnan(unit.dice)
+    counts = defined.sum(axis=0)
+    if not counts.any():
+        return float("nan")
+    sums = np.where(defined, unit.dice, 0.0).sum(axis=0)
+    return float((sums[counts > 0] / counts[counts > 0]).mean())

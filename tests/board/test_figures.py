@@ -12,11 +12,12 @@ from matplotlib.axes import Axes
 
 from bench.board.figures import figure_files
 from bench.board.plots.pareto import pareto_figure
-from bench.board.plots.shots import shots_figure, unit_dice
+from bench.board.plots.shots import shots_figure
 from bench.board.plots.style import looks, quiet_style
 from bench.board.reading import read_units
 from bench.board.statistics import statistics_of
 from bench.board.tables import Table, tables_of
+from bench.board.units import unit_dice
 from bench.record.schema import Record
 from tests.board.factory import machine, record, save
 
@@ -159,6 +160,38 @@ def test_any_name_gives_a_well_formed_file(tmp_path: Path, name: str) -> None:
     assert all(len(text) <= 36 for text in shown)
 
 
+def test_many_rows_stand_in_a_list(tmp_path: Path) -> None:
+    """A line a row, a panel a shot count; the marks are the means, the bars their intervals."""
+    rows = [
+        record([[n / 100], [n / 50]], method=f"m{n:02d}", shots=s)
+        for n in range(1, 14)
+        for s in "15"
+    ]
+    [table] = tables(tmp_path, *rows, record([[0.6], [0.9]], method="m05", shots="5", draw="1"))
+    with quiet_style():
+        figure = shots_figure(table, looks([table]))
+    one, five = figure.axes
+    labels = [text.get_text() for text in one.get_yticklabels()]
+    assert sorted(labels) == [f"m{n:02d}" for n in range(1, 14)]
+    marks = {
+        line.get_ydata()[0]: line.get_xdata()[0]
+        for line in one.lines
+        if line.get_marker() != "None"
+    }
+    assert marks[labels.index("m10")] == pytest.approx(15.0)
+    bars = {
+        tuple(line.get_ydata()): line.get_xdata()
+        for line in one.lines
+        if line.get_marker() == "None"
+    }
+    place = labels.index("m10")
+    cell = next(row for row in table.rows if row.label == "m10").cells[table.columns[0]]
+    assert bars[place, place] == pytest.approx([100 * cell.dice.low, 100 * cell.dice.high])
+    [dots] = five.collections
+    drawn = sorted(x for x, y in dots.get_offsets() if round(y - 0.22) == labels.index("m05"))
+    assert drawn == pytest.approx([7.5, 75.0])
+
+
 def test_thirty_rows_look_different_in_grey(tmp_path: Path) -> None:
     names = [f"method_{number:02d}" for number in range(30)]
     found = tables(tmp_path, *(record(method=name) for name in names))
@@ -169,7 +202,7 @@ def test_thirty_rows_look_different_in_grey(tmp_path: Path) -> None:
         assert one.marker != two.marker
         assert one.line != two.line
     with quiet_style():
-        figure = shots_figure(found[0], style)
+        figure = pareto_figure(found[0], style)
     entries = 30 * 0.18  # inches: the legend fits the figure
     assert figure.get_figheight() >= entries
 

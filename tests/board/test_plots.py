@@ -86,6 +86,17 @@ def test_curves_are_medians_over_draws_probe_by_probe(tmp_path: Path) -> None:
     assert sorted(names) == ["alpha", "beta"]  # what has no curve is not there
 
 
+def test_a_dozen_curves_at_most(tmp_path: Path) -> None:
+    [found] = statistics(
+        tmp_path,
+        *(record([[n / 100]], method=f"m{n:02d}", curve=curve(0.1, pace=1.0)) for n in range(15)),
+    )
+    figure = curves_figure(found.table, looks([found.table]))
+    assert "the first 12 of 15 rows" in figure.texts[0].get_text()
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == [f"m{n:02d}" for n in range(14, 2, -1)]
+
+
 def test_seconds_of_two_machines_have_no_median(tmp_path: Path) -> None:
     [found] = statistics(
         tmp_path,

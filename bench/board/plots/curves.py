@@ -17,20 +17,24 @@ from bench.board.tables import Row, Table
 from bench.board.units import Unit
 
 TITLE = "Convergence: Dice of the probe cases"
+MOST = 12
+"""Rows whose curves can be told apart."""
 CLOCKS = (("device seconds of the adaptation", 1), ("optimiser steps", 0))
 """The name on the axis, and the clock's place in a unit's curve."""
 
 
 def curves_figure(table: Table, style: Looks) -> Figure | None:
     """Thick: the median over draws, probe by probe. Thin: single runs. None without a curve."""
-    rows = [row for row in shown_rows(table) if any(_curves(c.units) for c in row.cells.values())]
-    if not rows:
+    every = [row for row in shown_rows(table) if any(_curves(c.units) for c in row.cells.values())]
+    if not every:
         return None
+    rows = every[:MOST]
+    left_out = [f"the first {MOST} of {len(every)} rows; times.csv has all"]
     across = len(table.columns)
     canvas = Canvas(
         panels=(len(CLOCKS), across),
         panel_size=(max(2.1, 4.6 / across), 2.4),
-        heading=[TITLE, *place_lines(table)],
+        heading=[TITLE, *(left_out if len(rows) < len(every) else []), *place_lines(table)],
         rows=rows,
     )
     for line, (name, clock) in zip(canvas.panels, CLOCKS, strict=True):

@@ -10,12 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from bench.board.plots.canvas import Canvas, Mark
-from bench.board.plots.shots import unit_dice
 from bench.board.plots.style import Looks, look_of
 from bench.board.plots.words import TITLE_WIDTH, place_lines, shot_text, shown_rows
 from bench.board.tables import Column, Row, Table
 from bench.board.text import plain, shorten
-from bench.board.units import Unit
+from bench.board.units import Unit, unit_dice
 from bench.record.schema import Machine
 
 TITLE = "Dice against device seconds and memory"

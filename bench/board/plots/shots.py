@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from bench.board.plots.canvas import Canvas, Mark
+from bench.board.plots.shotlist import shot_list
 from bench.board.plots.style import Looks, look_of
 from bench.board.plots.words import place_lines, shown_rows, tick_text
 from bench.board.tables import Table
-from bench.board.units import Unit
+from bench.board.units import unit_dice
 
 TITLE = "Dice against shots"
+MOST = 12
+"""Rows whose lines can be told apart; more stand in a list."""
 
 
 def shots_figure(table: Table, style: Looks) -> Figure:
     """Means with intervals, the single draws as faint points; incomplete cells have no mean."""
     rows = shown_rows(table)
+    if len(rows) > MOST:
+        return shot_list(table, rows, style, title=TITLE)
     wide = max(5.6, 0.11 * len(rows) * len(table.columns))
     canvas = Canvas(
         panels=(1, 1), panel_size=(wide, 3.8), heading=[TITLE, *place_lines(table)], rows=rows
@@ -41,13 +45,3 @@ def shots_figure(table: Table, style: Looks) -> Figure:
     canvas.limit()
     canvas.legend([look_of(style, row) for row in rows])
     return canvas.figure
-
-
-def unit_dice(unit: Unit) -> float:
-    """A single unit's mean over classes of the mean over patients; NaN: nothing to score."""
-    defined = ~np.isnan(unit.dice)
-    counts = defined.sum(axis=0)
-    if not counts.any():
-        return float("nan")
-    sums = np.where(defined, unit.dice, 0.0).sum(axis=0)
-    return float((sums[counts > 0] / counts[counts > 0]).mean())
