@@ -148,13 +148,15 @@ def _facts(table: Table) -> list[str]:
 
 
 def _busy(table: Table) -> str | None:
-    """Whether other work took part of what a budget of seconds should have bought."""
+    """Whether other work took part of what a budget of seconds should have bought. Units that were
+    ready long before its end wanted no more."""
     if table.key.budget.seconds is None:
         return None
+    least = table.key.budget.seconds / 2
     shares = [
         unit.cost.waited_seconds / unit.cost.total_seconds
         for unit in table.units
-        if unit.cost.waited_seconds is not None and unit.cost.total_seconds > 0
+        if unit.cost.waited_seconds is not None and unit.cost.total_seconds > least
     ]
     late = sum(share > WAITED for share in shares)
     if not late:

@@ -66,6 +66,8 @@ def test_a_busy_machine_is_named(tmp_path: Path) -> None:
     )
     assert line in page(tmp_path / "busy", *units)
     assert "Busy machine" not in page(tmp_path / "quiet", *units[:3])
+    early = [record(seconds=2, waited=1.0)]
+    assert "Busy machine" not in page(tmp_path / "early", *early)
     steps = [record(seconds=100, waited=30.0, budget="steps-100", budget_seconds=None)]
     assert "Busy machine" not in page(tmp_path / "steps", *steps)
 
