@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,10 @@ from hypothesis import settings
 
 # Two workers share two cores: torch's own threads would wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A job in the background of a shell ignores Ctrl-C, and so would every program that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # pytest tests/faults -k fuzz --hypothesis-profile=long: thousands of new inputs instead of the same
 # few dozen.

@@ -62,6 +62,12 @@ class Canvas:
         return whole[..., :height, :width]
 
 
+def highest(scores: torch.Tensor) -> torch.Tensor:
+    """(N, C, H, W) -> (N, H, W) uint8: the class of the highest score, the first of equals. By
+    `max`: on a CPU `argmax` takes five times as long over a dimension that is not the last."""
+    return scores.max(dim=1).indices.to(torch.uint8)
+
+
 @dataclass(frozen=True, eq=False)
 class SliceSet:
     """Slices on the canvas, in memory. images (N, 1, s, s) float32, labels (N, s, s) uint8."""

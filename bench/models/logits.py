@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.data.slices import Canvas
+from bench.data.slices import Canvas, highest
 
 ABSENT = -1024.0
 """The logit of an object that is not there; SAM 2's own."""
@@ -20,4 +20,4 @@ def labels_of(logits: Tensor, canvas: Canvas, shape: tuple[int, ...]) -> np.ndar
     """
     native = canvas.scores_back(logits.float(), *shape[-2:])
     scores = torch.cat([torch.zeros_like(native[:, :1]), native], dim=1)
-    return scores.argmax(dim=1).to(torch.uint8).cpu().numpy()
+    return highest(scores).cpu().numpy()

@@ -35,7 +35,7 @@ from torch import Tensor, nn
 
 from bench.contract import Clock, Progress, Volume
 from bench.data.intensity import normalised
-from bench.data.slices import Canvas, labelled_slices
+from bench.data.slices import Canvas, highest, labelled_slices
 from bench.options import AUTO
 from bench.train.augment import random_views
 from bench.train.fit import FitPlan, fit
@@ -194,5 +194,5 @@ def predict_slices(
     for stack in torch.from_numpy(normalised(volume)).split(batch):
         scores = network(canvas.images(stack.to(device)))
         native = canvas.scores_back(scores.float(), height, width)
-        found.append(native.argmax(dim=1).to(torch.uint8).cpu())
+        found.append(highest(native).cpu())
     return torch.cat(found).numpy()

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from bench.contract import Volume
-from bench.data.slices import Canvas, labelled_slices, long_side, volume_slices
+from bench.data.slices import Canvas, highest, labelled_slices, long_side, volume_slices
 from bench.protocol import UNLABELLED
 
 
@@ -187,6 +187,15 @@ def test_scores_beyond_the_slice_are_cut_off() -> None:
     scores[..., 48:, :] = 1e6  # in the padding
     back = Canvas(64).scores_back(scores, 30, 40)
     assert (back == 0).all()
+
+
+@pytest.mark.parametrize("classes", [1, 2, 9])
+def test_the_highest_score_is_the_class(classes: int) -> None:
+    """As numpy's argmax finds it, which takes the first of equals; coarse scores have many."""
+    scores = np.random.default_rng(0).integers(0, 4, (3, classes, 17, 19)).astype(np.float32)
+    found = highest(torch.from_numpy(scores))
+    assert found.dtype == torch.uint8
+    assert np.array_equal(found.numpy(), scores.argmax(axis=1))
 
 
 def test_every_labelled_slice_of_the_support() -> None:
