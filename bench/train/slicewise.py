@@ -50,7 +50,8 @@ SliceLoss = Callable[[Tensor, Tensor, float], Tensor]
 """images (B, 1, S, S), labels (B, S, S) uint8 with UNLABELLED, share of the run that is done ->
 mean loss. It calls the network itself: a network of two stages has two losses."""
 
-PREDICT_BATCH = 16
+PREDICT_BATCH, CPU_PREDICT_BATCH = 16, 4
+"""Slices at a time. On a CPU a few that stay in its caches are a quarter faster than many."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ def predict_slices(
     *,
     canvas: Canvas,
     device: torch.device | str,
-    batch: int = PREDICT_BATCH,
+    batch: int | None = None,
 ) -> np.ndarray:
     """(D, H, W) uint8, the class of the highest score, on the volume's own grid.
 
@@ -189,6 +190,7 @@ def predict_slices(
              evaluation mode. Scores are resized to the volume's grid, labels never
     """
     network.eval()
+    batch = batch or (CPU_PREDICT_BATCH if torch.device(device).type == "cpu" else PREDICT_BATCH)
     height, width = volume.image.shape[1:]
     found = []
     for stack in torch.from_numpy(normalised(volume)).split(batch):
