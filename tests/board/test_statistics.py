@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,19 @@ def test_a_draw_that_turns_the_order_is_no_sure_difference(tmp_path: Path) -> No
     assert pair.p_holm < ALPHA
     assert not pair.comparison.surely_not_zero
     assert not pair.differ
+
+
+def test_a_difference_never_stands_beside_an_interval_over_zero(tmp_path: Path) -> None:
+    """Steadied by the other pairs both tests may be sure of what the pair's own draws leave open."""
+    found = found_in(
+        tmp_path, *made("alpha", 0.9, draws=3), *made("beta", 0.5, draws=3), *made("gamma", 0.3)
+    )
+    sure = next(pair for pair in found.pairs if pair.p_holm < 1)
+    tested = replace(sure, p_holm=0.01, p_draws_holm=0.01)
+    assert replace(tested, comparison=replace(sure.comparison, low=0.01, high=0.2)).differ
+    assert replace(tested, comparison=replace(sure.comparison, low=-0.2, high=-0.01)).differ
+    assert not replace(tested, comparison=replace(sure.comparison, low=-0.01, high=0.2)).differ
+    assert not replace(tested, comparison=replace(sure.comparison, low=None, high=None)).differ
 
 
 def test_equal_methods_are_rarely_told_apart() -> None:
