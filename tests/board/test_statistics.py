@@ -130,10 +130,8 @@ def test_a_draw_that_turns_the_order_is_no_sure_difference(tmp_path: Path) -> No
 
 
 def test_a_difference_never_stands_beside_an_interval_over_zero(tmp_path: Path) -> None:
-    """Steadied by the other pairs both tests may be sure of what the pair's own draws leave open."""
-    found = found_in(
-        tmp_path, *made("alpha", 0.9, draws=3), *made("beta", 0.5, draws=3), *made("gamma", 0.3)
-    )
+    """Steadied by other pairs, both tests may be sure of what the pair's own draws leave open."""
+    found = found_in(tmp_path, *made("alpha", 0.7, draws=3), *made("beta", 0.5, draws=3))
     sure = next(pair for pair in found.pairs if pair.p_holm < 1)
     tested = replace(sure, p_holm=0.01, p_draws_holm=0.01)
     assert replace(tested, comparison=replace(sure.comparison, low=0.01, high=0.2)).differ
