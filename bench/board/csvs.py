@@ -3,7 +3,7 @@ those of statistics."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 
 from bench.board.cells import Cell
@@ -22,13 +22,11 @@ INTERVAL = ("mean", "low", "high", "draw_variance", "patient_variance")
 SHARES = ("draw_share", "patient_share")
 
 
-def csv_files(
-    statistics: Sequence[TableStatistics], equivalents: Iterable[str] | None = None
-) -> dict[str, str]:
-    """File name -> text; `equivalents` as `statistic_files` takes them."""
+def csv_files(statistics: Sequence[TableStatistics]) -> dict[str, str]:
+    """File name -> text."""
     tables = [found.table for found in statistics]
     return {
-        **statistic_files(statistics, equivalents),
+        **statistic_files(statistics),
         "long.csv": _long(tables),
         "units.csv": _units(tables),
         "cells.csv": _cells(tables),

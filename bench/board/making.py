@@ -14,7 +14,6 @@ from bench.board.leaderboard import heading
 from bench.board.leaderboard import leaderboard as page
 from bench.board.reading import read_units
 from bench.board.recordpage import page_name, record_page
-from bench.board.statcsvs import equivalent_lines
 from bench.board.statistics import statistics_of
 from bench.board.tables import Table, tables_of
 from bench.record.whole import whole
@@ -93,11 +92,10 @@ def out_of_the_way() -> Iterator[None]:
 
 
 def _render(tables: list[Table], results: Path, leaderboard: Path | None) -> dict[Path, bytes]:
-    equivalents = equivalent_lines(tables)  # where others help they do so during what follows
     statistics = [statistics_of(table) for table in tables]
     wanted = {
         results / "tables" / name: text.encode("utf-8", "backslashreplace")
-        for name, text in csv_files(statistics, equivalents).items()
+        for name, text in csv_files(statistics).items()
     }
     figures: dict[str, dict[str, tuple[str, str]]] = {}
     if any(table.machines for table in tables):

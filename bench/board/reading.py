@@ -29,14 +29,14 @@ def read_units(results: Path, seen: Callable[[Record], None] | None = None) -> l
     finally:
         if collecting:
             gc.enable()
-    return [units[key] for key in sorted(units)]
+    return units
 
 
 Found = tuple[Path, Unit]
 
 
-def _distinct(found: Iterable[Found]) -> dict[str, Unit]:
-    """By key."""
+def _distinct(found: Iterable[Found]) -> list[Unit]:
+    """In the order of their keys; two of one key are an error."""
     units: dict[str, Found] = {}
     for path, unit in found:
         if unit.key in units:
@@ -44,7 +44,7 @@ def _distinct(found: Iterable[Found]) -> dict[str, Unit]:
                 f"records {units[unit.key][0]} and {path} have the same key {unit.key}; delete one"
             )
         units[unit.key] = (path, unit)
-    return {key: unit for key, (_, unit) in units.items()}
+    return [units[key][1] for key in sorted(units)]
 
 
 def _read(files: Sequence[Path], seen: Callable[[Record], None] | None) -> Iterator[Found]:

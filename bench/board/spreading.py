@@ -27,7 +27,7 @@ def spread(
     function: Callable[[Part], Result], parts: Sequence[Part], *, records: int
 ) -> Iterator[Result]:
     """The results in the order of the parts; an error comes up in its part's place. `records`: so
-    many are behind all the parts. Work begins at once, whenever the results are asked for.
+    many are behind all the parts.
 
     The processes are forks of this one: `function` may be a closure over gigabytes, only parts and
     results are sent. All is done here where there is one core, where forks are not safe (anywhere
@@ -35,16 +35,14 @@ def spread(
     """
     workers = min(_cores(), len(parts), MOST)
     if workers < 2 or records < FEWEST or sys.platform != "linux":
-        return map(function, parts)
+        yield from map(function, parts)
+        return
     context = multiprocessing.get_context("fork")
-    pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(function,))
-    return _collected(pool, pool.map(_run, parts))
-
-
-def _collected(pool: ProcessPoolExecutor, results: Iterator[Result]) -> Iterator[Result]:
     try:
-        with pool:
-            yield from results
+        with ProcessPoolExecutor(
+            workers, context, initializer=_start, initargs=(function,)
+        ) as pool:
+            yield from pool.map(_run, parts)
     except BrokenProcessPool:
         raise RequestError(
             "a process that helped was killed, most likely for want of memory; free some, or give "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -29,16 +29,13 @@ def identity(key: TableKey) -> Line:
     )
 
 
-def statistic_files(
-    statistics: Sequence[TableStatistics], equivalents: Iterable[str] | None = None
-) -> dict[str, str]:
-    """File name -> text. Effects and intervals are shares of 1, as in the other files.
-    `equivalents`: what `equivalent_lines` gives, where it was begun earlier."""
+def statistic_files(statistics: Sequence[TableStatistics]) -> dict[str, str]:
+    """File name -> text. Effects and intervals are shares of 1, as in the other files."""
     tables = [found.table for found in statistics]
     return {
         "pairwise.csv": _pairwise(statistics),
         "ranks.csv": _ranks(statistics),
-        "equivalence.csv": _equivalence(equivalents or equivalent_lines(tables)),
+        "equivalence.csv": _equivalence(tables),
         "times.csv": _times(tables),
         "ledger.csv": _ledger(tables),
     }
@@ -88,17 +85,14 @@ def _range(ranks: object) -> Line:
     return tuple(number(getattr(ranks, name, None)) for name in ("rank", "low", "high", "best"))
 
 
-def equivalent_lines(tables: Sequence[Table]) -> Iterator[str]:
-    """The lines of each table. Nothing here takes longer, and other processes may help."""
-    return spread(_equivalents, tables, records=sum(len(table.units) for table in tables))
-
-
-def _equivalence(equivalents: Iterable[str]) -> str:
+def _equivalence(tables: Sequence[Table]) -> str:
+    """Nothing else here takes longer, so other processes may help."""
     header = line(
         *(*TABLE, "row", "shots", "other", "other_shots", "low", "high"),
         *("other_first", "other_last"),
     )
-    return header + "".join(equivalents)
+    units = sum(len(table.units) for table in tables)
+    return header + "".join(spread(_equivalents, tables, records=units))
 
 
 def _equivalents(table: Table) -> str:

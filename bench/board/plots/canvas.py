@@ -20,6 +20,8 @@ from bench.board.plots.words import row_text
 from bench.board.tables import Row
 
 MARKER = 5
+MOST = 12
+"""Rows whose lines can be told apart on one panel."""
 LEGEND_LINE = 0.18
 """Inches of a legend entry."""
 

@@ -10,15 +10,13 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bench.board.plots.canvas import Canvas
+from bench.board.plots.canvas import MOST, Canvas
 from bench.board.plots.style import Looks, look_of
 from bench.board.plots.words import place_lines, shot_text, shown_rows
 from bench.board.tables import Row, Table
 from bench.board.units import Unit
 
 TITLE = "Convergence: Dice of the probe cases"
-MOST = 12
-"""Rows whose curves can be told apart."""
 CLOCKS = (("device seconds of the adaptation", 1), ("optimiser steps", 0))
 """The name on the axis, and the clock's place in a unit's curve."""
 
@@ -29,12 +27,14 @@ def curves_figure(table: Table, style: Looks) -> Figure | None:
     if not every:
         return None
     rows = every[:MOST]
-    left_out = [f"the first {MOST} of {len(every)} rows; times.csv has all"]
+    left_out = []
+    if len(rows) < len(every):
+        left_out = [f"the first {MOST} of {len(every)} rows; times.csv has all"]
     across = len(table.columns)
     canvas = Canvas(
         panels=(len(CLOCKS), across),
         panel_size=(max(2.1, 4.6 / across), 2.4),
-        heading=[TITLE, *(left_out if len(rows) < len(every) else []), *place_lines(table)],
+        heading=[TITLE, *left_out, *place_lines(table)],
         rows=rows,
     )
     for line, (name, clock) in zip(canvas.panels, CLOCKS, strict=True):

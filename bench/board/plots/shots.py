@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from bench.board.plots.canvas import Canvas, Mark
+from bench.board.plots.canvas import MOST, Canvas, Mark
 from bench.board.plots.shotlist import shot_list
 from bench.board.plots.style import Looks, look_of
 from bench.board.plots.words import place_lines, shown_rows, tick_text
@@ -12,14 +12,12 @@ from bench.board.tables import Table
 from bench.board.units import unit_dice
 
 TITLE = "Dice against shots"
-MOST = 12
-"""Rows whose lines can be told apart; more stand in a list."""
 
 
 def shots_figure(table: Table, style: Looks) -> Figure:
     """Means with intervals, the single draws as faint points; incomplete cells have no mean."""
     rows = shown_rows(table)
-    if len(rows) > MOST:
+    if len(rows) > MOST:  # more stand in a list
         return shot_list(table, rows, style, title=TITLE)
     wide = max(5.6, 0.11 * len(rows) * len(table.columns))
     canvas = Canvas(
