@@ -36,19 +36,34 @@ class Entry:
 
 def read_entry(path: Path) -> Entry | None:
     """The entry, every byte checked; None where there is none. Raises DamagedError."""
+    while True:
+        seen = _which(path)
+        try:
+            return _read(path)
+        except FileNotFoundError:
+            return None
+        except DamagedError:
+            # safetensors opens a file twice, for its header and for its values. Where another
+            # process replaced or removed it in between, the two did not belong together.
+            if _which(path) == seen:
+                raise
+
+
+def _which(path: Path) -> tuple[int, int] | None:
+    """What tells a file from the one that takes its place."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def _read(path: Path) -> Entry:
     try:
         with safe_open(path, framework="pt") as file:
             facts = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
-    except FileNotFoundError:
-        return None
-    except RuntimeError as error:
-        # safetensors opens the file a second time, through torch, which has its own word for a
-        # file that another process removed in between.
-        if not path.exists():
-            return None
-        raise DamagedError(" ".join(str(error).split())) from error
-    except SafetensorError as error:
+    except (RuntimeError, SafetensorError) as error:  # torch's word, and safetensors' own
         raise DamagedError(" ".join(str(error).split())) from error
     if "checksum" not in facts or "seconds" not in facts:
         raise DamagedError("it says neither its checksum nor its cost")
