@@ -71,13 +71,15 @@ def test_pareto_figure_has_a_line_of_panels_for_each_machine(tmp_path: Path) -> 
         record([[0.8], [0.8]], method="beta", seconds=5, on=machine("bbbb2222", device="gpu")),
         record([[0.8], [0.8]], method="beta", seconds=90, draw="1"),
     )
+    style = looks([table])
     with quiet_style():
-        slow, memory, fast, unknown = pareto_figure(table, looks([table])).axes
-    assert means(slow)["o"] == [pytest.approx((126.0, 55.0))]  # and a second for two predictions
-    assert means(memory)["o"] == [pytest.approx((512.0, 55.0))]
+        slow, memory, fast, unknown = pareto_figure(table, style).axes
+    alpha, beta = (style["method", name].marker for name in ("alpha", "beta"))
+    assert means(slow)[alpha] == [pytest.approx((126.0, 55.0))]  # and a second for two predictions
+    assert means(memory)[alpha] == [pytest.approx((512.0, 55.0))]
     assert not unknown.lines  # nobody measured that accelerator's memory
     # beta ran on both machines: its draws are shown, its mean belongs to neither
-    assert means(slow)["s"] == means(fast)["s"] == []
+    assert means(slow)[beta] == means(fast)[beta] == []
     assert [tuple(p) for p in fast.collections[0].get_offsets()] == [pytest.approx((6.0, 80.0))]
     assert "aaaa1111" in slow.get_ylabel()
     assert "bbbb2222" in fast.get_ylabel()
@@ -224,3 +226,17 @@ def test_file_names_are_harmless(tmp_path: Path) -> None:
         f"la-2018-h5-crop-a-b-{found[0].key.id}-{kind}.svg"
         for kind in ("shots", "pareto", "classes")
     ]
+
+
+def test_the_best_rows_share_no_colour(tmp_path: Path) -> None:
+    """By place, not by name: `zz` leads and nineteen names come before it in the alphabet."""
+    names = [f"m{number:02d}" for number in range(19)]
+    found = tables(
+        tmp_path,
+        record([[0.9]], method="zz"),
+        *(record([[0.8 - i / 100]], method=name) for i, name in enumerate(names)),
+    )
+    style = looks(found)
+    best = ["zz", *names[:6]]
+    assert [row.label for row in found[0].block("method")[:7]] == best
+    assert len({style["method", name].colour for name in best}) == 7

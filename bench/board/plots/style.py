@@ -3,9 +3,11 @@ so that a grey print can be read."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 import matplotlib
@@ -76,8 +78,7 @@ def looks(tables: Sequence[Table]) -> dict[tuple[str, str], Look]:
     colours = {"method": readable, "seen": DARKS, "control": GREYS, "oracle": DARKS}
     found: dict[tuple[str, str], Look] = {}
     for offset, block in enumerate(BLOCKS):
-        labels = sorted({row.label for table in tables for row in table.block(block)})
-        for place, label in enumerate(labels):
+        for place, label in enumerate(_by_place(tables, block)):
             cycle = place // len(READABLE)  # a colour comes again with another marker
             found[block, label] = Look(
                 colour=colours[block][place % len(colours[block])],
@@ -89,6 +90,16 @@ def looks(tables: Sequence[Table]) -> dict[tuple[str, str], Look]:
                 width=1.0 if block == "control" else 1.4,
             )
     return found
+
+
+def _by_place(tables: Sequence[Table], block: str) -> list[str]:
+    """Labels of a block by their mean place in the tables: the rows at the top are those that a
+    reader compares, so they come first in the palette and share no colour."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for table in tables:
+        for place, row in enumerate(table.block(block)):
+            places[row.label].append(place)
+    return sorted(places, key=lambda label: (fmean(places[label]), label))
 
 
 Looks = Mapping[tuple[str, str], Look]
