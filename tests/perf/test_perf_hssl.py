@@ -8,8 +8,6 @@ as a data loader would call them; ours take the batch. Both have one thread, as 
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -28,6 +26,7 @@ from monai.transforms import (
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from methods.hssl.views import Views
+from tests.perf.timing import paired
 
 ROUNDS = 5
 BLUR = 1.5
@@ -75,20 +74,9 @@ def test_views_a_second(benchmark: BenchmarkFixture, count: int, side: int) -> N
     one_by_one = monai_views(side)
     sides: dict[str, Callable[[], object]] = {
         "ours": lambda: Views(blur=BLUR).both(slices),
-        "monai": lambda: torch.stack([torch.as_tensor(one_by_one(image)) for image in slices]),
+        "package": lambda: torch.stack([torch.as_tensor(one_by_one(image)) for image in slices]),
     }
-    times: dict[str, list[float]] = {name: [] for name in sides}
-
-    def both() -> None:
-        for name, call in sides.items():
-            start = time.perf_counter()
-            call()
-            times[name].append(time.perf_counter() - start)
-
-    benchmark.pedantic(both, rounds=ROUNDS, warmup_rounds=1)
-    medians = {name: statistics.median(values[1:]) for name, values in times.items()}
+    paired(benchmark, sides, rounds=ROUNDS, warm=1)
     info = benchmark.extra_info
-    for name, seconds in medians.items():
-        info[f"{name} views/s"] = round(count / seconds)
-    info["ratio"] = round(medians["monai"] / medians["ours"], 2)
-    info.update({f"{name}_ms": round(value * 1000, 1) for name, value in medians.items()})
+    for name in ("ours", "package"):
+        info[f"{name} views/s"] = round(count / info[f"time {name}_s"])

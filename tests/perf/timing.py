@@ -49,4 +49,5 @@ def paired(
     for what, times in (("time", wall), ("CPU time", used)):
         ours, package = (statistics.median(times[side][warm:]) for side in ("ours", "package"))
         info[f"{what} ratio"] = round(package / ours, 2)
-        info[f"{what} ours_s"], info[f"{what} package_s"] = round(ours, 3), round(package, 3)
+        for side, seconds in (("ours", ours), ("package", package)):
+            info[f"{what} {side}_s"] = float(f"{seconds:.3g}")
