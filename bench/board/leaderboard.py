@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from bench.board.cellmarkdown import block_tables, cost_tables, empty_table, failed_table
 from bench.board.cellmarkdown import table as markdown_table
 from bench.board.describe import budget_text, machine_text, sample_text, weights_text
+from bench.board.doubts import doubt_texts, doubts_of
 from bench.board.headlinemarkdown import headline_table
 from bench.board.interval import FEW_PATIENTS
 from bench.board.recordpage import anchor
@@ -48,6 +49,8 @@ How to read it:
   may have seen the test patients stand apart.
 - A class that is empty in reference and prediction is left out of a mean, and counted.
 - Epochs to convergence, of the adaptation: the median over draws; ">20" was not reached.
+- "Worth a second look" names cells by rule, with their shots: below a control, better with fewer
+  labels, the same scores twice. None of it says that a number is wrong.
 - A method without a backbone stands in the tables of every backbone.
 - Times, speeds and memory: medians, each machine apart.
 """
@@ -79,8 +82,10 @@ def leaderboard(
         for number, (title, table) in enumerate(zip(headings, tables, strict=True), 1)
     )
     sections = [
-        _section(number, title, table, figures.get(table.key.id, {}), pages[table.key.id])
-        for number, (title, table) in enumerate(zip(headings, tables, strict=True), 1)
+        _section(
+            number, title, found, figures.get(found.table.key.id, {}), pages[found.table.key.id]
+        )
+        for number, (title, found) in enumerate(zip(headings, statistics, strict=True), 1)
     ]
     first = headline_table(statistics)
     parts = [INTRODUCTION, first, counts, READING, f"{contents}\n", *sections, _failed(tables)]
@@ -98,8 +103,12 @@ def heading(table: Table) -> str:
     return " · ".join(markdown(part) for part in parts)
 
 
-def _section(number: int, title: str, table: Table, figures: Mapping[str, str], page: str) -> str:
-    facts = "\n".join(f"- {fact}" for fact in _facts(table))
+def _section(
+    number: int, title: str, found: TableStatistics, figures: Mapping[str, str], page: str
+) -> str:
+    table = found.table
+    doubts = [markdown(one) for one in doubt_texts(doubts_of(found))]
+    facts = "\n".join(f"- {fact}" for fact in [*_facts(table), *doubts])
     images = "\n\n".join(f"![{markdown(name)}]({path})" for name, path in figures.items())
     links = {row.label: f"{page}#{anchor(row)}" for row in table.rows}
     parts = [

@@ -1,4 +1,4 @@
-"""The CSV tables of statistics: pairwise, ranks, equivalence, times, ledger."""
+"""The CSV tables of statistics: pairwise, ranks, equivalence, times, ledger, doubts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from bench.board.censored import Median
 from bench.board.csvtext import line, lines, number
+from bench.board.doubts import doubts_of
 from bench.board.equivalence import equivalences
 from bench.board.interval import FEW_PATIENTS
 from bench.board.ledger import TARGETS, ledgers
@@ -38,6 +39,7 @@ def statistic_files(statistics: Sequence[TableStatistics]) -> dict[str, str]:
         "equivalence.csv": _equivalence(tables),
         "times.csv": _times(tables),
         "ledger.csv": _ledger(tables),
+        "doubts.csv": _doubts(statistics),
     }
 
 
@@ -148,6 +150,18 @@ def _ledger(tables: Sequence[Table]) -> str:
         )
         for table, row, column in _every(tables)
         for ledger in ledgers(row.cells[column])
+    )
+
+
+def _doubts(statistics: Sequence[TableStatistics]) -> str:
+    header = line(*TABLE, "doubt", "row", "shots", "named_draw", "beside")
+    return header + lines(
+        (
+            *(*identity(found.table.key), doubt.kind, doubt.row.label),
+            *(doubt.column.shots, doubt.column.draw, doubt.beside),
+        )
+        for found in statistics
+        for doubt in doubts_of(found)
     )
 
 

@@ -15,6 +15,7 @@ from bench.board.describe import (
     sample_text,
     weights_text,
 )
+from bench.board.doubts import doubt_texts, doubts_of
 from bench.board.headline import headlines, memory_of, seconds_of
 from bench.board.order import BLOCKS
 from bench.board.recipe import command_of
@@ -73,9 +74,10 @@ def section(
 ) -> str:
     """`figures`: title -> (file name, SVG). `everything`: with the pairs, which are many."""
     board = found.table
+    facts = [*_facts(board), *doubt_texts(doubts_of(found))]
     parts = [
         f'<section class="board" id="t-{board.key.id}"><h3>{text(title_of(board))}</h3>',
-        details("What was compared, where and how", paragraphs(_facts(board))),
+        details("What was compared, where and how", paragraphs(facts)),
         _scores(found, "dice"),
         '<p class="note">Percent; in brackets a 95 % interval. Letters: rows of a column that '
         "share one were not told apart.</p>",

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.splits import SplitBook, draw_book, load_book, numbered_draws, order_patients
+from bench.data.splits import (
+    SplitBook,
+    draw_book,
+    load_book,
+    numbered_draws,
+    order_patients,
+    resolve,
+)
 from bench.data.splits.rule import DRAWS
 
 ROOT = Path(__file__).resolve().parents[2] / "datasets"
@@ -169,3 +176,18 @@ def test_the_published_lists_were_carried_over_whole(shared_data: Path) -> None:
     # The first 68 and 136 slices are the 3 and 7 labelled patients of the SSL4MIS papers.
     assert len(set(order[:68])) == 3
     assert len(set(order[:136])) == 7
+
+
+@pytest.mark.parametrize(("name", "path"), _committed(), ids=lambda value: str(value)[-24:])
+def test_one_shot_is_another_patient_in_every_numbered_draw(name: str, path: Path) -> None:
+    """Draws that label the same single patient would count as several."""
+    loaded = load_book(path, name)
+    split = loaded.splits[loaded.default]
+    present = {patient: (patient,) for patient in split.patients}
+    first = {
+        resolve(loaded, draw=draw, shots="1", present=present, foreground={}, probe_patients=3)
+        .support[0]
+        .patient
+        for draw in DRAWS
+    }
+    assert len(first) == len(DRAWS)

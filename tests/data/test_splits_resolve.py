@@ -236,3 +236,55 @@ def test_the_hash_is_of_what_the_unit_uses() -> None:
         drawn(shots="2s"),
     ]
     assert len({base, *(other.split_sha256 for other in others)}) == 7
+
+
+def of_draws(*orders: str) -> SplitBook:
+    """Draws "0", "1", ... over four patients who train; each order is a word of their letters."""
+    split = Split(name="ours", source="by hand", train=("a", "b", "c", "d"), val=(), test=("t",))
+    draws = {
+        str(number): Draw(name=str(number), split="ours", source="", patients=tuple(order))
+        for number, order in enumerate(orders)
+    }
+    return SplitBook(dataset="toy", default="ours", splits={"ours": split}, draws=draws, sites={})
+
+
+def first(book: SplitBook, draw: str, there: str = "abcdt") -> list[str]:
+    present = {name: (name,) for name in there}
+    return cases(drawn(book, draw=draw, shots="1", present=present, foreground={}))
+
+
+def test_no_two_numbered_draws_begin_with_the_same_patient() -> None:
+    book = of_draws("abcd", "acbd", "abdc", "cdab")
+    assert [first(book, str(draw)) for draw in range(4)] == [["a"], ["c"], ["b"], ["d"]]
+
+
+def test_a_copy_with_fewer_patients_has_other_beginnings() -> None:
+    book = of_draws("abcd", "bacd", "abdc")
+    assert [first(book, str(draw)) for draw in range(3)] == [["a"], ["b"], ["d"]]
+    assert [first(book, str(draw), "bcdt") for draw in range(3)] == [["b"], ["c"], ["d"]]
+
+
+def test_more_draws_than_patients_begin_with_their_own_first() -> None:
+    book = of_draws("abcd", "acbd", "abdc")
+    assert [first(book, str(draw), "act") for draw in range(3)] == [["a"], ["c"], ["a"]]
+
+
+def test_the_other_shots_of_such_a_draw_stay_nested_and_in_its_order() -> None:
+    book = of_draws("abcd", "abdc")
+    present = {name: (name,) for name in "abcdt"}
+
+    def labelled(shots: int) -> list[str]:
+        return cases(drawn(book, draw="1", shots=str(shots), present=present, foreground={}))
+
+    assert [labelled(shots) for shots in range(1, 5)] == [
+        ["b"],
+        ["a", "b"],
+        ["a", "b", "d"],
+        ["a", "b", "d", "c"],
+    ]
+
+
+def test_a_published_draw_keeps_its_first_patient() -> None:
+    book = of_draws("abcd", "bacd")
+    paper = Draw(name="paper", split="ours", source="", patients=("a", "c"))
+    assert first(replace(book, draws={**book.draws, "paper": paper}), "paper") == ["a"]

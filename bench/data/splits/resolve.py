@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from bench.data.splits.book import Draw, Split, SplitBook, content_hash
-from bench.data.splits.rule import order_patients, order_slices
+from bench.data.splits.rule import DRAWS, begin_apart, order_patients, order_slices
 from bench.data.splits.shots import Shots, parse_shots
 from bench.errors import DataError, RequestError
 
@@ -110,7 +110,7 @@ def _patient_support(
     there: set[str],
     present: Mapping[str, Sequence[str]],
 ) -> tuple[Labelled, ...]:
-    """Whole volumes of the draw's first patients that are in this copy."""
+    """Whole volumes of the draw's first patients that are in this copy, in its order."""
     name = f"draw {chosen.name!r} of {book.dataset}"
     if not chosen.patients:
         raise RequestError(
@@ -126,9 +126,27 @@ def _patient_support(
         here = "" if len(order) == len(chosen.patients) else f", {len(order)} of them in this copy"
         asks = f" asks for {count} patients" if wanted.unit == "percent" else ""
         raise RequestError(f"shots={wanted}{asks}: {has}{here}; ask for at most shots={len(order)}")
+    first = _beginning(book, chosen, order, there)
+    others = [patient for patient in order if patient != first]
+    labelled = {first, *others[: count - 1]}
     return tuple(
-        Labelled(case, patient) for patient in order[:count] for case in sorted(present[patient])
+        Labelled(case, patient)
+        for patient in order
+        if patient in labelled
+        for case in sorted(present[patient])
     )
+
+
+def _beginning(book: SplitBook, chosen: Draw, order: Sequence[str], there: set[str]) -> str:
+    """The patient of shots=1. Numbered draws differ in it, on a copy with few patients too."""
+    if chosen.name not in DRAWS:
+        return order[0]  # a published list is kept as it is
+    earlier = [
+        [patient for patient in book.draws[name].patients if patient in there]
+        for name in DRAWS[: DRAWS.index(chosen.name)]
+        if name in book.draws
+    ]
+    return begin_apart([*(one for one in earlier if one), order])[-1]
 
 
 def _slice_support(

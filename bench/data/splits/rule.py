@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 
 from bench.data.splits.book import Draw, Split, SplitBook, check_book
@@ -75,6 +75,18 @@ def numbered_draws(
         )
         for name in names
     }
+
+
+def begin_apart(orders: Iterable[Sequence[str]]) -> list[str]:
+    """The patient with which each draw begins: its first with whom no earlier one begins.
+
+    By hash alone two of three draws may label the same single patient, and be counted as two. Where
+    there are fewer patients than draws, the rest begin with their own first.
+    """
+    begun: list[str] = []
+    for order in orders:
+        begun.append(next((patient for patient in order if patient not in begun), order[0]))
+    return begun
 
 
 def draw_book(
