@@ -12,11 +12,13 @@ import pytest
 from PIL import Image
 
 from bench.board.reading import read_units
+from bench.board.statistics import statistics_of
 from bench.board.tables import tables_of
 from bench.record.schema import Record
 from bench.report.html import cell, script_json, table, text
 from bench.report.kept import shown_cases
 from bench.report.slices import DEPTH, runs, strip, thinning
+from bench.report.tables import section
 from tests.board.factory import record, save
 from tests.report.conftest import NASTY
 
@@ -50,6 +52,14 @@ def chosen(results: Path, *records: Record) -> list[tuple[str, str, str, str]]:
         (one.row.label, one.record.request.draw, one.kind, one.case.case)
         for one in shown_cases(tables, kept)
     ]
+
+
+def test_a_section_names_cells_worth_a_second_look(tmp_path: Path) -> None:
+    save(tmp_path, *(record([[0.5], [0.6]], draw=draw, overrides={"note": NASTY}) for draw in "01"))
+    [board] = tables_of(read_units(tmp_path))
+    made = section(statistics_of(board), {}, everything=False)
+    assert "Worth a second look, the same scores whatever was labelled: " in made
+    assert NASTY not in made
 
 
 def test_worst_median_and_best_by_hand(tmp_path: Path) -> None:
