@@ -74,9 +74,9 @@ def test_summary_and_files(tmp_path: Path) -> None:
     assert {path.name for path in summary.files if path.suffix == ".csv"} == {
         *("long.csv", "units.csv", "cells.csv", "costs.csv", "dice.csv", "iou.csv"),
         *("epochs_to_converge.csv", "throughput.csv", "pairwise.csv", "ranks.csv"),
-        *("equivalence.csv", "times.csv", "ledger.csv"),
+        *("equivalence.csv", "times.csv", "ledger.csv", "doubts.csv"),
     }
-    assert sorted(p.suffix for p in summary.files) == [".csv"] * 13 + [".md"] * 2 + [".svg"] * 6
+    assert sorted(p.suffix for p in summary.files) == [".csv"] * 14 + [".md"] * 2 + [".svg"] * 6
     assert set(summary.files) == set(summary.changed)
     again = build(tmp_path, leaderboard=tmp_path / "leaderboard.md")
     assert (again.changed, again.removed) == ((), ())
