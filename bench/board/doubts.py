@@ -5,7 +5,7 @@ Nothing here says that a number is wrong. A rule finds where it would be if some
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -45,8 +45,9 @@ def doubts_of(found: TableStatistics) -> list[Doubt]:
     )
 
 
-def doubt_texts(doubts: Sequence[Doubt]) -> list[str]:
+def doubt_texts(found: TableStatistics) -> list[str]:
     """A line a kind: "Worth a second look, below a control: persam (1, 5, 10), hsam (5)"."""
+    doubts = doubts_of(found)
     lines = []
     for kind in KINDS:
         shots: dict[str, list[str]] = {}

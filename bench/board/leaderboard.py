@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from bench.board.cellmarkdown import block_tables, cost_tables, empty_table, failed_table
 from bench.board.cellmarkdown import table as markdown_table
 from bench.board.describe import budget_text, machine_text, sample_text, weights_text
-from bench.board.doubts import doubt_texts, doubts_of
+from bench.board.doubts import doubt_texts
 from bench.board.headlinemarkdown import headline_table
 from bench.board.interval import FEW_PATIENTS
 from bench.board.recordpage import anchor
@@ -107,7 +107,7 @@ def _section(
     number: int, title: str, found: TableStatistics, figures: Mapping[str, str], page: str
 ) -> str:
     table = found.table
-    doubts = [markdown(one) for one in doubt_texts(doubts_of(found))]
+    doubts = [markdown(one) for one in doubt_texts(found)]
     facts = "\n".join(f"- {fact}" for fact in [*_facts(table), *doubts])
     images = "\n\n".join(f"![{markdown(name)}]({path})" for name, path in figures.items())
     links = {row.label: f"{page}#{anchor(row)}" for row in table.rows}

@@ -15,7 +15,7 @@ from bench.board.describe import (
     sample_text,
     weights_text,
 )
-from bench.board.doubts import doubt_texts, doubts_of
+from bench.board.doubts import doubt_texts
 from bench.board.headline import headlines, memory_of, seconds_of
 from bench.board.order import BLOCKS
 from bench.board.recipe import command_of
@@ -74,7 +74,7 @@ def section(
 ) -> str:
     """`figures`: title -> (file name, SVG). `everything`: with the pairs, which are many."""
     board = found.table
-    facts = [*_facts(board), *doubt_texts(doubts_of(found))]
+    facts = [*_facts(board), *doubt_texts(found)]
     parts = [
         f'<section class="board" id="t-{board.key.id}"><h3>{text(title_of(board))}</h3>',
         details("What was compared, where and how", paragraphs(facts)),

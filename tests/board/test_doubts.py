@@ -107,6 +107,6 @@ def test_a_line_a_kind(tmp_path: Path) -> None:
     ]
     save(tmp_path, *of_draws(0.5), *of_draws(0.4, method="beta"), *control)
     [table] = tables_of(read_units(tmp_path))
-    assert doubt_texts(doubts_of(statistics_of(table))) == [
+    assert doubt_texts(statistics_of(table)) == [
         "Worth a second look, below a control: alpha (1), beta (1)"
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import torch
 from bench.contract import Volume
 from bench.errors import RequestError
 from bench.models.embeddings.frozen import FrozenEncoder
+from bench.models.sam import make_sam
 from bench.unit.state import load_state, save_state
 from methods.fewshot_decoder.collection import Collection, chosen_slices, stacked
 from methods.fewshot_decoder.method import FewshotDecoder
@@ -19,7 +21,7 @@ from methods.fewshot_decoder.targets import operator
 from methods.fewshot_decoder.views import fixed_views
 from tests.methods.fewshot_tiny import fewshot
 from tests.methods.test_unet import squares
-from tests.methods.tiny import adapt, blind, dice, pulled, volume
+from tests.methods.tiny import adapt, blind, dice, options, pulled, setting, volume
 
 MODES = ["pool", "kmeans", "cells", "proto", "pool_bg", "crop"]
 
@@ -287,3 +289,21 @@ def test_wrong_options_are_refused(cache: Path, change: dict[str, object], messa
 def test_the_learning_rate(cache: Path) -> None:
     assert fewshot(cache).rate == 1e-3  # a small network of our own
     assert fewshot(cache, lr=0.02).rate == 0.02
+
+
+@pytest.mark.slow
+def test_full_size_network_at_1024_px(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ViT-B with random weights, end to end: two labelled slices, one step, one query slice."""
+
+    def random_weights(card: Any, *, image_size: int, **_: Any) -> Any:
+        return make_sam(card, image_size=image_size).eval().requires_grad_(False)
+
+    monkeypatch.setattr("methods.fewshot_decoder.method.build_sam", random_weights)
+    here = replace(setting(2), backbone={"sam": "vit_b"}, cache=cache)
+    method = FewshotDecoder(options("fewshot_decoder", fill_share=0, batch=1), here)
+    assert method.encoder.canvas.size == 1024
+    adapt(method, [squares(2)], steps=1, classes=2)
+    query = squares(1, seed=1)
+    prediction = method.predict(query)
+    assert prediction.shape == query.image.shape
+    assert prediction.dtype == np.uint8
