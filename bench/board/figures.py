@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from bench.board.plots import classes, curves, equivalence, pairs, pareto, ranks, shots
 from bench.board.plots.style import Looks, looks, quiet_style
+from bench.board.spreading import spread
 from bench.board.statistics import TableStatistics
 from bench.board.tables import Table
 from bench.board.text import slug
@@ -42,18 +43,20 @@ def figure_files(
     drawn = [found.table for found in statistics if found.table.machines]
     any_, whole = chosen(drawn, limits) if limits else ({t.key.id for t in drawn},) * 2
     style = looks([found.table for found in statistics])
-    files: dict[str, dict[str, tuple[str, str]]] = {}
-    with quiet_style():
-        for found in statistics:
-            key = found.table.key
-            if key.id not in any_:
-                continue
-            name = f"{slug(key.dataset)}-{slug(key.budget.name)}-{key.id}"
-            files[key.id] = {
+    shown = [found for found in statistics if found.table.key.id in any_]
+
+    def drawn_of(place: int) -> dict[str, tuple[str, str]]:
+        key = shown[place].table.key
+        name = f"{slug(key.dataset)}-{slug(key.budget.name)}-{key.id}"
+        with quiet_style():
+            return {
                 title: (f"{name}-{kind}.svg", svg_text(figure))
-                for title, kind, figure in _figures(found, style, everything=key.id in whole)
+                for title, kind, figure in _figures(shown[place], style, everything=key.id in whole)
             }
-    return files
+
+    units = sum(len(table.units) for table in drawn)
+    files = spread(drawn_of, range(len(shown)), records=units)
+    return {found.table.key.id: one for found, one in zip(shown, files, strict=True)}
 
 
 def chosen(tables: Sequence[Table], limits: Limits) -> tuple[set[str], set[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -31,24 +31,31 @@ def identity(key: TableKey) -> Line:
 
 
 def statistic_files(statistics: Sequence[TableStatistics]) -> dict[str, str]:
-    """File name -> text. Effects and intervals are shares of 1, as in the other files."""
-    tables = [found.table for found in statistics]
-    return {
-        "pairwise.csv": _pairwise(statistics),
-        "ranks.csv": _ranks(statistics),
-        "equivalence.csv": _equivalence(tables),
-        "times.csv": _times(tables),
-        "ledger.csv": _ledger(tables),
-        "doubts.csv": _doubts(statistics),
-    }
+    """File name -> text. Effects and intervals are shares of 1, as in the other files.
+
+    A table's lines are its own, and working out its equivalences takes longer than all else here,
+    so other processes may help.
+    """
+    units = sum(len(found.table.units) for found in statistics)
+    texts = {name: [line(*TABLE, *header)] for name, (header, _) in FILES.items()}
+
+    def of_table(place: int) -> dict[str, str]:
+        return {name: lines(rows(statistics[place])) for name, (_, rows) in FILES.items()}
+
+    for found in spread(of_table, range(len(statistics)), records=units):
+        for name, text in found.items():
+            texts[name].append(text)
+    return {name: "".join(parts) for name, parts in texts.items()}
 
 
-def _pairwise(statistics: Sequence[TableStatistics]) -> str:
-    header = line(
-        *(*TABLE, "shots", "named_draw", "family", "first", "second", "second_block", "effect"),
-        *("low", "high", "p", "p_holm", "p_draws", "p_draws_holm", "differ", "draws", "patients"),
-    )
-    return header + lines(
+PAIRWISE = (
+    *("shots", "named_draw", "family", "first", "second", "second_block", "effect"),
+    *("low", "high", "p", "p_holm", "p_draws", "p_draws_holm", "differ", "draws", "patients"),
+)
+
+
+def _pairwise(found: TableStatistics) -> Iterator[Line]:
+    return (
         (
             *(*identity(found.table.key), pair.column.shots, pair.column.draw, pair.family),
             *(pair.first.label, pair.second.label, pair.second.variant.block),
@@ -57,18 +64,19 @@ def _pairwise(statistics: Sequence[TableStatistics]) -> str:
             *(number(pair.steadied.p_draws), number(pair.p_draws_holm)),
             *(_flag(pair.differ), pair.comparison.draws, pair.comparison.patients),
         )
-        for found in statistics
         for pair in found.pairs
     )
 
 
-def _ranks(statistics: Sequence[TableStatistics]) -> str:
-    header = line(
-        *(*TABLE, "shots", "named_draw", "row", "letters", "rank", "rank_low", "rank_high"),
-        *("best_share", "rows", "draws", "patients", "few_patients", "pairs_of_the_table"),
-        *("stability_tau", "detectable_difference"),
-    )
-    return header + lines(
+RANKS = (
+    *("shots", "named_draw", "row", "letters", "rank", "rank_low", "rank_high"),
+    *("best_share", "rows", "draws", "patients", "few_patients", "pairs_of_the_table"),
+    *("stability_tau", "detectable_difference"),
+)
+
+
+def _ranks(found: TableStatistics) -> Iterator[Line]:
+    return (
         (
             *(*identity(found.table.key), column.shots, column.draw, label, standing.letters),
             *_range(standing.ranks),
@@ -76,7 +84,6 @@ def _ranks(statistics: Sequence[TableStatistics]) -> str:
             *(_flag(ranking.patients < FEW_PATIENTS), ranking.family),
             *(number(ranking.tau), number(ranking.detectable)),
         )
-        for found in statistics
         for column, ranking in found.columns.items()
         if len(ranking.standings) > 1
         for label, standing in ranking.standings.items()
@@ -87,24 +94,20 @@ def _range(ranks: object) -> Line:
     return tuple(number(getattr(ranks, name, None)) for name in ("rank", "low", "high", "best"))
 
 
-def _equivalence(tables: Sequence[Table]) -> str:
-    """Nothing else here takes longer, so other processes may help."""
-    header = line(
-        *(*TABLE, "row", "shots", "other", "other_shots", "low", "high"),
-        *("other_first", "other_last"),
-    )
-    units = sum(len(table.units) for table in tables)
-    return header + "".join(spread(_equivalents, tables, records=units))
+EQUIVALENCE = (
+    *("row", "shots", "other", "other_shots", "low", "high"),
+    *("other_first", "other_last"),
+)
 
 
-def _equivalents(table: Table) -> str:
-    return lines(
+def _equivalence(found: TableStatistics) -> Iterator[Line]:
+    return (
         (
-            *(*identity(table.key), one.row.label, f"{one.shots:g}{one.kind}", one.other.label),
-            *(_count(one.value), _count(one.low), _count(one.high)),
+            *(*identity(found.table.key), one.row.label, f"{one.shots:g}{one.kind}"),
+            *(one.other.label, _count(one.value), _count(one.low), _count(one.high)),
             *(f"{one.least:g}{one.kind}", f"{one.most:g}{one.kind}"),
         )
-        for one in equivalences(table)
+        for one in equivalences(found.table)
     )
 
 
@@ -112,18 +115,20 @@ def _count(value: float) -> str:
     return "not reached" if np.isinf(value) else number(value)
 
 
-def _times(tables: Sequence[Table]) -> str:
-    columns = [name for clock in CLOCKS for name in (clock, f"{clock}_beyond")]
-    header = line(
-        *(*TABLE, "block", "row", "shots", "named_draw", "event", "units", "unreached", *columns)
-    )
-    return header + lines(
+TIMES = (
+    *("block", "row", "shots", "named_draw", "event", "units", "unreached"),
+    *(name for clock in CLOCKS for name in (clock, f"{clock}_beyond")),
+)
+
+
+def _times(found: TableStatistics) -> Iterator[Line]:
+    return (
         (
-            *(*identity(table.key), row.variant.block, row.label, column.shots, column.draw),
+            *(*identity(found.table.key), row.variant.block, row.label, column.shots, column.draw),
             *(times.event, times.epochs.count, times.epochs.unreached),
             *(text for clock in CLOCKS for text in _median(getattr(times, clock))),
         )
-        for table, row, column in _every(tables)
+        for row, column in _every(found.table)
         if row.cells[column].complete
         for times in times_of(row.cells[column].units)
     )
@@ -133,44 +138,57 @@ def _median(median: Median | None) -> tuple[str, str]:
     return ("", "") if median is None else (number(median.value), _flag(median.beyond))
 
 
-def _ledger(tables: Sequence[Table]) -> str:
-    amortised = [f"target_seconds_of_{m}" for m in TARGETS]
-    header = line(
-        *(*TABLE, "machine", "device", "block", "row", "shots", "named_draw", "units"),
-        *("draws_required", "test_cases", "pretraining_seconds", "adaptation_seconds"),
-        *("inference_seconds", *amortised),
-    )
-    return header + lines(
+LEDGER = (
+    *("machine", "device", "block", "row", "shots", "named_draw", "units"),
+    *("draws_required", "test_cases", "pretraining_seconds", "adaptation_seconds"),
+    *("inference_seconds", *(f"target_seconds_of_{m}" for m in TARGETS)),
+)
+
+
+def _ledger(found: TableStatistics) -> Iterator[Line]:
+    return (
         (
-            *(*identity(table.key), ledger.machine.fingerprint, plain(ledger.machine.device)),
+            *identity(found.table.key),
+            *(ledger.machine.fingerprint, plain(ledger.machine.device)),
             *(row.variant.block, row.label, column.shots, column.draw, ledger.units),
             *(len(row.cells[column].required), number(ledger.cases)),
             *(number(ledger.pretraining), number(ledger.adaptation), number(ledger.inference)),
             *(number(ledger.amortised[m]) for m in TARGETS),
         )
-        for table, row, column in _every(tables)
+        for row, column in _every(found.table)
         for ledger in ledgers(row.cells[column])
     )
 
 
-def _doubts(statistics: Sequence[TableStatistics]) -> str:
-    header = line(*TABLE, "doubt", "row", "shots", "named_draw", "beside")
-    return header + lines(
+DOUBTS = ("doubt", "row", "shots", "named_draw", "beside")
+
+
+def _doubts(found: TableStatistics) -> Iterator[Line]:
+    return (
         (
             *(*identity(found.table.key), doubt.kind, doubt.row.label),
             *(doubt.column.shots, doubt.column.draw, doubt.beside),
         )
-        for found in statistics
         for doubt in doubts_of(found)
     )
 
 
-def _every(tables: Sequence[Table]) -> Iterator[tuple[Table, Row, Column]]:
-    for table in tables:
-        for row in table.rows:
-            for column in table.columns:
-                yield table, row, column
+def _every(table: Table) -> Iterator[tuple[Row, Column]]:
+    for row in table.rows:
+        for column in table.columns:
+            yield row, column
 
 
 def _flag(value: bool) -> str:
     return str(value).lower()
+
+
+FILES: dict[str, tuple[tuple[str, ...], Callable[[TableStatistics], Iterator[Line]]]] = {
+    "pairwise.csv": (PAIRWISE, _pairwise),
+    "ranks.csv": (RANKS, _ranks),
+    "equivalence.csv": (EQUIVALENCE, _equivalence),
+    "times.csv": (TIMES, _times),
+    "ledger.csv": (LEDGER, _ledger),
+    "doubts.csv": (DOUBTS, _doubts),
+}
+"""File name -> its columns after those of the table, and a table's lines."""
