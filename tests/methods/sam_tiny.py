@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import torch
 
 from bench.registry import discover, load
-from tests.methods.tiny import options, setting
+from tests.methods.test_unet import squares
+from tests.methods.tiny import blind, options, pulled, setting
 
 SIZE = 64
 NANO = {"sam": "nano", "sam2": "nano"}
@@ -28,4 +30,22 @@ def tensors(method: Any) -> dict[str, torch.Tensor]:
 
 
 def flat(method: Any) -> torch.Tensor:
-    return torch.cat([value.flatten() for value in method.state_dict().values()])
+    return torch.cat([value.flatten().float() for value in method.state_dict().values()])
+
+
+def assert_seeded(make: Callable[[int], Any]) -> None:
+    """`make(seed)`'s training is fixed by the seed, and the harness may look at it in between."""
+
+    def trained(seed: int, look: bool = False) -> torch.Tensor:
+        method = make(seed)
+        for _ in pulled(method, [squares()], steps=3, classes=2):
+            if look:
+                state = torch.get_rng_state()  # the harness keeps a stream of its own for this
+                method.predict(blind(squares(depth=1)))
+                torch.set_rng_state(state)
+        return flat(method)
+
+    first = trained(0)
+    assert torch.equal(first, trained(0))
+    assert torch.equal(first, trained(0, look=True))
+    assert not torch.equal(first, trained(1))

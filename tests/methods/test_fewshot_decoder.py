@@ -20,14 +20,11 @@ from methods.fewshot_decoder.method import FewshotDecoder
 from methods.fewshot_decoder.targets import operator
 from methods.fewshot_decoder.views import fixed_views
 from tests.methods.fewshot_tiny import fewshot
+from tests.methods.sam_tiny import assert_seeded
 from tests.methods.test_unet import squares
 from tests.methods.tiny import adapt, blind, dice, options, pulled, setting, volume
 
 MODES = ["pool", "kmeans", "cells", "proto", "pool_bg", "crop"]
-
-
-def flat(method: FewshotDecoder) -> torch.Tensor:
-    return torch.cat([value.flatten().float() for value in method.state_dict().values()])
 
 
 @pytest.fixture(scope="module")
@@ -191,19 +188,7 @@ def test_it_comes_back_from_a_file(cache: Path, tmp_path: Path, change: dict[str
 
 
 def test_a_seed_fixes_it_and_looking_changes_nothing(cache: Path) -> None:
-    def trained(seed: int, look: bool = False) -> torch.Tensor:
-        method = fewshot(cache, seed=seed)
-        for _ in pulled(method, [squares()], steps=3, classes=2):
-            if look:
-                state = torch.get_rng_state()  # the harness keeps a stream of its own for this
-                method.predict(blind(squares(depth=1)))
-                torch.set_rng_state(state)
-        return flat(method)
-
-    first = trained(0)
-    assert torch.equal(first, trained(0))
-    assert torch.equal(first, trained(0, look=True))
-    assert not torch.equal(first, trained(1))
+    assert_seeded(lambda seed: fewshot(cache, seed=seed))
 
 
 def test_without_a_budget_its_recipe_is_a_number_of_steps(cache: Path) -> None:

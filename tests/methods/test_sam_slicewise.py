@@ -11,9 +11,9 @@ import torch
 from bench.contract import Volume
 from bench.errors import RequestError
 from bench.unit.state import load_state, save_state
-from tests.methods.sam_tiny import flat, sam_method, tensors
+from tests.methods.sam_tiny import assert_seeded, flat, sam_method, tensors
 from tests.methods.test_unet import squares
-from tests.methods.tiny import adapt, blind, pulled, volume
+from tests.methods.tiny import adapt, blind, volume
 
 METHODS = ["samed", "hsam"]
 
@@ -59,19 +59,7 @@ def test_it_comes_back_from_a_file_of_what_was_trained(name: str, tmp_path: obje
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_seed_fixes_it_and_looking_changes_nothing(name: str) -> None:
-    def trained(seed: int, look: bool = False) -> torch.Tensor:
-        method = sam_method(name, seed=seed)
-        for _ in pulled(method, [squares()], steps=3, classes=2):
-            if look:
-                state = torch.get_rng_state()  # the harness keeps a stream of its own for this
-                method.predict(blind(squares(depth=1)))
-                torch.set_rng_state(state)
-        return flat(method)
-
-    first = trained(0)
-    assert torch.equal(first, trained(0))
-    assert torch.equal(first, trained(0, look=True))
-    assert not torch.equal(first, trained(1))
+    assert_seeded(lambda seed: sam_method(name, seed=seed))
 
 
 @pytest.mark.parametrize("name", METHODS)
