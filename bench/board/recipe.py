@@ -54,7 +54,8 @@ def words_of(record: Record) -> tuple[str, ...]:
         words.append(f"pool={','.join(map(value_word, request.pool))}")
     if request.val != "none":
         words.append(f"val={request.val}")
-    if PARTIAL.search(record.data.name):
+    copies = [record.data.name, *(pool.name for pool in record.data.pools)]
+    if any(PARTIAL.search(name) for name in copies):
         words.append("data.partial=true")
     if record.data.skipped:
         words.append("data.skip_bad=true")

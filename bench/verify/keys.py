@@ -35,11 +35,12 @@ class Keys:
             shots=(request.shots,),
             draws=(request.draw,),
             seeds=(request.seed,),
+            data={**self.demands[words].data, **self.data},  # its pools are looked for there, too
         )
         [choice] = demand.choices
         if choice_key(choice) not in self.copies:
             self.copies[choice_key(choice)] = make_ready(
-                self.registry, choice.dataset, choice.dataset_options, {**demand.data, **self.data}
+                self.registry, choice.dataset, choice.dataset_options, demand.data
             )
         weights = {
             (family, name): checkpoint_hash(card_of(family, name), self.data.get("cache"))

@@ -11,7 +11,7 @@ import pytest
 from bench.board.reading import read_units
 from bench.board.recipe import command_of, value_word
 from bench.board.tables import tables_of
-from bench.record.schema import Record
+from bench.record.schema import PoolFacts, Record
 from bench.registry import discover
 from bench.request.compose import compose_demand
 from bench.request.grammar import parse
@@ -58,6 +58,22 @@ def test_what_is_not_the_suites_own_is_said(tmp_path: Path) -> None:
         *("backbone=nano", "backbone.sam=vit_l", "val=oracle", "data.partial=true", "device=cuda"),
         *("shots=1", "draw=published"),
     ]
+
+
+def test_a_pool_that_lacks_cases_is_said(tmp_path: Path) -> None:
+    """The copy that was tested may be whole, that of another dataset in the pool not."""
+    given = record(overrides={"pool": "other+toy"})
+    pool = PoolFacts(
+        dataset="other",
+        name="other, 3 of 9 cases",
+        fingerprint="0" * 64,
+        split_sha256="0" * 64,
+        cases=2,
+    )
+    request = given.request.model_copy(update={"pool": ["other", "own"]})
+    data = given.data.model_copy(update={"pools": [pool]})
+    [command] = commands(tmp_path, given.model_copy(update={"request": request, "data": data}))
+    assert {"pool=other,own", "data.partial=true"} < set(shlex.split(command))
 
 
 @pytest.mark.parametrize(
