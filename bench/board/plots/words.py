@@ -9,7 +9,7 @@ from bench.board.order import BLOCKS
 from bench.board.tables import Column, Row, Table
 from bench.board.text import plain, shorten, shorten_middle
 
-LABEL_WIDTH = 36
+LABEL_WIDTH = 34
 TITLE_WIDTH = 78
 
 
