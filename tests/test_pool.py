@@ -21,6 +21,7 @@ from bench.request.compose import compose_demand
 from bench.unit.life import run_unit
 from bench.unit.spec import Unit
 from bench.unit.state import load_state
+from bench.verify.keys import Keys
 
 DATA = """
 title: {name}
@@ -40,7 +41,8 @@ READ = """
 import numpy as np
 from bench.contract import Copy, RawCase, Source
 class Toy:
-    def __init__(self, options, root): self.there = options.there
+    def __init__(self, options, root):
+        self.there = options.there and (not {rooted} or (root / "here").exists())
     def find(self):
         if not self.there: return None
         names = [f"p{{n}}" for n in range({patients})]
@@ -86,8 +88,9 @@ class Looks:
     def state_dict(self): return {"seen": self.seen}
     def load_state_dict(self, state): self.seen = state["seen"]
 """
-GREY = {"first": 100, "second": 200, "third": 300}
-PATIENTS = {"first": 10, "second": 8, "third": 6}
+GREY = {"first": 100, "second": 200, "third": 300, "rooted": 400}
+"""`rooted` is found in a data.root that holds a file named `here`, and nowhere else."""
+PATIENTS = {"first": 10, "second": 8, "third": 6, "rooted": 6}
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +100,8 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
         (folder / name).mkdir()
         card = DATA.format(name=name, patients=PATIENTS[name])
         (folder / name / "card.yaml").write_text(card.replace("modality: MR", f"modality: {name}"))
-        (folder / name / "dataset.py").write_text(READ.format(grey=grey, patients=PATIENTS[name]))
+        source = READ.format(grey=grey, patients=PATIENTS[name], rooted=name == "rooted")
+        (folder / name / "dataset.py").write_text(source)
     (folder / "looks").mkdir()
     (folder / "looks" / "card.yaml").write_text(METHOD)
     (folder / "looks" / "method.py").write_text(LOOKS)
@@ -237,6 +241,18 @@ def test_the_method_sees_images_of_all_and_says_so(
         for patient in sorted(split_of(registry, cache, name)[0])
     ]
     assert np.array_equal(seen, np.array(expected))
+
+
+def test_verifying_a_key_looks_for_the_pools_copies_under_the_root(
+    plan: MakePlan, registry: Registry, cache: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "here").touch()
+    unit = only(plan("pool=own,rooted", f"data.root={tmp_path}"))
+    record = run_unit(unit, registry)
+    data = {"root": str(tmp_path), "cache": str(tmp_path / "other")}  # nothing is converted there
+    assert Keys(registry, data).of(record) == (record.data.fingerprint, record.key)
+    with pytest.raises(RequestError, match="rooted: no copy of it"):
+        Keys(registry, {"root": None, "cache": str(tmp_path / "third")}).of(record)
 
 
 def test_a_copy_that_is_missing_is_the_pools_reason(plan: MakePlan, tmp_path: Path) -> None:
