@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench.check.lab import Lab
+from bench.check.printed import printing_into
 from bench.check.suite import CHECKS, Suite, Verdict, verdicts
 from bench.contract import Volume
 from bench.data.ready import Ready, make_ready
@@ -82,11 +83,19 @@ def make_lab(
 
 
 def show(method: str, suite: Suite) -> list[Verdict]:
-    """Runs the checks and prints them as a table."""
-    console = Console()
+    """Runs the checks and prints them as a table. What the method prints is kept apart: of some it
+    is hundreds of lines."""
+    with tempfile.NamedTemporaryFile(
+        prefix=f"sambench-check-{method}-", suffix=".log", delete=False
+    ) as file:
+        log = Path(file.name)
     found: list[Verdict] = []
-    with console.status(f"{method}: {len(CHECKS)} checks"):
+    with (
+        printing_into(log) as screen,
+        Console(file=screen).status(f"{method}: {len(CHECKS)} checks"),
+    ):
         found.extend(verdicts(suite))
+    console = Console()
     table = Table(title=f"conformance of {method}", title_justify="left")
     table.add_column("it ...")
     table.add_column("")
@@ -98,4 +107,8 @@ def show(method: str, suite: Suite) -> list[Verdict]:
     passed = sum(verdict.outcome == "pass" for verdict in found)
     bad = sum(verdict.outcome == "fail" for verdict in found)
     print(f"{method}: {passed} passed, {bad} failed, {len(found) - passed - bad} not asked")
+    if log.stat().st_size:
+        print(f"what it printed: {log}")
+    else:
+        log.unlink()
     return found

@@ -196,9 +196,15 @@ def test_new_method_works_as_written(bench: Bench, tmp_path: Path, cache: Path) 
     assert made.code == 0
     assert f"now: python -m bench check method=mine --include {tmp_path}" in made.out
     run_own_test(tmp_path / "mine" / "test_mine.py")
+    with (tmp_path / "mine" / "method.py").open("a") as file:
+        file.write('\nprint("loud")\n')
     checked = bench("check", "method=mine", "--include", str(tmp_path))
     assert checked.code == 0, checked.out
-    assert "mine: 14 passed, 0 failed, 1 not asked" in checked.out
+    *_, verdict, printed = checked.out.splitlines()
+    assert verdict == "mine: 14 passed, 0 failed, 1 not asked"
+    log = Path(printed.removeprefix("what it printed: "))
+    assert log.read_text() == "loud\n"
+    log.unlink()
     again = bench("new", "method", "mine", f"into={tmp_path}")
     assert again.code == 2
     assert "is there already; nothing was written" in again.err
