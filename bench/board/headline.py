@@ -8,8 +8,13 @@ from statistics import median
 
 from bench.board.cells import Cell
 from bench.board.ledger import target_seconds
-from bench.board.statistics import TableStatistics
+from bench.board.paired import ALPHA
+from bench.board.signedrank import smallest_p
+from bench.board.statistics import Family, TableStatistics
 from bench.board.tables import Column, Row, Table
+
+NAMES = 5
+"""Rows of a tied group that are named; the rest is counted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +26,8 @@ class Headline:
     ranked   how many complete ranked rows there are
     unbeaten controls that the best row could not be shown to be better than; None where no control
              is complete
+    decidable, provable   so many patients could tell two ranked rows, or a ranked row and a
+             control, apart, were they unlike enough; with fewer the corrected test never can
     """
 
     table: Table
@@ -28,6 +35,8 @@ class Headline:
     group: tuple[Row, ...]
     ranked: int
     unbeaten: tuple[Row, ...] | None
+    decidable: bool
+    provable: bool
 
     @property
     def best(self) -> Cell | None:
@@ -70,7 +79,53 @@ def _headline(found: TableStatistics, column: Column) -> Headline:
             and pair.comparison.effect > 0
         }
         unbeaten = tuple(row for row in controls if row.label not in beaten)
-    return Headline(table, column, group, len(standings), unbeaten)
+    return Headline(
+        table=table,
+        column=column,
+        group=group,
+        ranked=len(standings),
+        unbeaten=unbeaten,
+        decidable=_reachable(found, column, "ranked"),
+        provable=_reachable(found, column, "apart"),
+    )
+
+
+def _reachable(found: TableStatistics, column: Column, family: Family) -> bool:
+    """Holm's first step asks for ALPHA divided by the family; no agreement of all patients gives
+    less than `smallest_p`."""
+    members = [pair for pair in found.pairs if pair.family == family]
+    return any(
+        smallest_p(pair.comparison.patients) < ALPHA / len(members)
+        for pair in members
+        if pair.column == column
+    )
+
+
+def group_words(one: Headline) -> tuple[str, str]:
+    """The best row's name, and what follows it; plain text, to be escaped."""
+    best, *others = (row.label for row in one.group)
+    if one.ranked == 1:
+        return best, "; the only complete row"
+    if not one.decidable:
+        return best, f"; {_patients(one)} are too few to tell any two rows apart"
+    more = f" and {len(others) - NAMES + 1} more" if len(others) >= NAMES else ""
+    return best, "".join(f", {name}" for name in others[: NAMES - 1]) + more
+
+
+def controls_words(one: Headline) -> str:
+    if one.unbeaten is None:
+        return "—"
+    if not one.unbeaten:
+        return "yes"
+    if not one.provable:
+        return f"{_patients(one)} are too few to say"
+    return f"no: {', '.join(row.label for row in one.unbeaten)}"
+
+
+def _patients(one: Headline) -> str:
+    assert one.best is not None
+    assert one.best.dice is not None
+    return f"{one.best.dice.patients} patients"
 
 
 def _names(letters: str) -> list[str]:

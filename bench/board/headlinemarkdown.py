@@ -6,12 +6,17 @@ from collections.abc import Sequence
 
 from bench.board.cellmarkdown import table as markdown_table
 from bench.board.describe import interval_text, weights_text
-from bench.board.headline import Headline, headlines, memory_of, seconds_of
+from bench.board.headline import (
+    Headline,
+    controls_words,
+    group_words,
+    headlines,
+    memory_of,
+    seconds_of,
+)
 from bench.board.statistics import TableStatistics
 from bench.board.text import bytes_text, markdown
 
-NAMES = 5
-"""Rows of a tied group that are named; the rest is counted."""
 LINES = 40
 """Beyond so many lines nobody reads them in ten seconds."""
 
@@ -20,7 +25,8 @@ READING = """\
 of draws, both with Holm's correction). Dice is the best one's, in percent, with a 95 % interval.
 Seconds are device seconds of one task, pre-training and prediction included, and memory its peak,
 both of the best; the cheapest of the group follows where it is another one. "no" under controls:
-the best could not be shown to beat what has learnt nothing.
+the best could not be shown to beat what has learnt nothing. "Too few": the corrected test could not
+tell even if every patient agreed.
 """
 
 
@@ -62,19 +68,12 @@ def _line(one: Headline) -> list[str]:
     best = one.best
     if best is None or best.dice is None:
         return [place, shots, "— (no complete row)", "—", "—", "—", "—", "—"]
+    first, rest = group_words(one)
     return [
-        *(place, shots, group_text(one), markdown(interval_text(best.dice))),
-        *(seconds_words(one), bytes_text(memory_of(best))),
-        *(controls_text(one), str(best.dice.patients)),
+        *(place, shots, f"**{markdown(first)}**{markdown(rest)}"),
+        *(markdown(interval_text(best.dice)), seconds_words(one), bytes_text(memory_of(best))),
+        *(markdown(controls_words(one)), str(best.dice.patients)),
     ]
-
-
-def group_text(one: Headline) -> str:
-    names = [markdown(row.label) for row in one.group]
-    text = ", ".join([f"**{names[0]}**", *names[1:NAMES]])
-    if len(names) > NAMES:
-        text += f" and {len(names) - NAMES} more"
-    return text if one.ranked > 1 else f"{text} (the only complete row)"
 
 
 def seconds_words(one: Headline) -> str:
@@ -83,16 +82,8 @@ def seconds_words(one: Headline) -> str:
     if seconds is None:
         return "several machines"
     text = f"{seconds:.0f}"
-    if one.cheapest is not None and one.cheapest[0] is not one.group[0]:
+    if one.decidable and one.cheapest is not None and one.cheapest[0] is not one.group[0]:
         row, least = one.cheapest
         if round(least) < round(seconds):
             text += f"; {markdown(row.label)}: {least:.0f}"
     return text
-
-
-def controls_text(one: Headline) -> str:
-    if one.unbeaten is None:
-        return "—"
-    if not one.unbeaten:
-        return "yes"
-    return f"no: {', '.join(markdown(row.label) for row in one.unbeaten)}"

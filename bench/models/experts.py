@@ -130,7 +130,7 @@ class FusedEncoder(nn.Module):
 
     def _residuals(self, site: Site, x: Tensor) -> tuple[Tensor, Tensor]:
         """The plain attention (B, h', w', C') and what each expert changes, (levels, B, ...)."""
-        if self.through:
+        if self.through or not torch.is_grad_enabled():  # to the bit what a loaded copy predicts
             attended = site.attend_each(x, [None, *self.experts])
             return attended[0], attended[1:] - attended[0]
         base, under = site.attend_beside(x, self.experts)

@@ -16,7 +16,7 @@ from bench.board.describe import (
     weights_text,
 )
 from bench.board.doubts import doubt_texts
-from bench.board.headline import headlines, memory_of, seconds_of
+from bench.board.headline import controls_words, group_words, headlines, memory_of, seconds_of
 from bench.board.order import BLOCKS
 from bench.board.recipe import command_of
 from bench.board.statistics import TableStatistics
@@ -46,20 +46,16 @@ def overview(statistics: Sequence[TableStatistics]) -> str:
         if best is None or best.dice is None:
             rows.append([*first, cell("no complete row"), *[cell(None)] * 5])
             continue
-        names = [text(row.label) for row in one.group]
-        group = ", ".join([f"<strong>{names[0]}</strong>", *names[1:]])
+        name, rest = group_words(one)
+        group = f"<strong>{text(name)}</strong>{text(rest)}"
         seconds, memory = seconds_of(best), memory_of(best)
-        beaten = "—"
-        if one.unbeaten is not None:
-            beaten = ", ".join(row.label for row in one.unbeaten)
-            beaten = f"no: {beaten}" if beaten else "yes"
         rows.append(
             [
-                *(*first, Cell(group, one.group[0].label)),
+                *(*first, Cell(group, name)),
                 Cell(text(interval_text(best.dice)), best.dice.mean),
                 Cell("several machines" if seconds is None else f"{seconds:.0f}", seconds),
                 Cell(text(bytes_text(memory)), memory),
-                *(cell(beaten), cell(best.dice.patients)),
+                *(cell(controls_words(one)), cell(best.dice.patients)),
             ]
         )
     header = [

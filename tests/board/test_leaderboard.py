@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
+import pytest
 
 from bench.board import build
 from bench.record.schema import Record
@@ -248,15 +249,35 @@ def test_the_first_table_says_what_beats_no_control(tmp_path: Path) -> None:
     one, two = opening(
         page(
             tmp_path,
-            record([[0.5], [0.6]]),
-            record([[0.5], [0.6]], method="control_x", block="control"),
+            record([[0.5], [0.6]] * 4),
+            record([[0.5], [0.6]] * 4, method="control_x", block="control"),
             record(shots="5", reason="crash"),
             record(method="control_x", block="control", shots="5"),
         )
     )
-    assert one[2] == "**alpha** (the only complete row)"
+    assert one[2] == "**alpha**; the only complete row"
     assert one[6] == "no: control\\_x" or one[6] == "no: control_x"
     assert two[2] == "— (no complete row)"
+
+
+@pytest.mark.parametrize(("patients", "few"), [(5, True), (6, False)])
+def test_the_first_table_says_where_no_difference_could_be_shown(
+    tmp_path: Path, patients: int, few: bool
+) -> None:
+    """One pair in each family. Five patients that agree have p = 2 / 2**5 = 0.0625, six 0.03."""
+    made = [
+        record([[base + 0.01 * n] for n in range(patients)], method=name, block=block, seconds=cost)
+        for name, block, base, cost in (
+            *(("best", "method", 0.8, 90.0), ("far", "method", 0.3, 30.0)),
+            ("control_x", "control", 0.1, 0.0),
+        )
+    ]
+    [line] = opening(page(tmp_path, *made[:2]))
+    words = "**best**; 5 patients are too few to tell any two rows apart"
+    assert (line[2] == words) is few
+    assert "far" not in line[4], "the cheapest of a group that nothing tells apart"
+    [line] = opening(page(tmp_path / "alone", made[0], made[2]))
+    assert (line[6] == "5 patients are too few to say") is few
 
 
 def test_many_lines_give_way_to_those_of_the_largest_tables(tmp_path: Path) -> None:
