@@ -8,9 +8,7 @@ from statistics import median
 
 from bench.board.cells import Cell
 from bench.board.ledger import target_seconds
-from bench.board.paired import ALPHA
-from bench.board.signedrank import smallest_p
-from bench.board.statistics import Family, TableStatistics
+from bench.board.statistics import Family, TableStatistics, reachable
 from bench.board.tables import Column, Row, Table
 
 NAMES = 5
@@ -85,20 +83,15 @@ def _headline(found: TableStatistics, column: Column) -> Headline:
         group=group,
         ranked=len(standings),
         unbeaten=unbeaten,
-        decidable=_reachable(found, column, "ranked"),
-        provable=_reachable(found, column, "apart"),
+        decidable=_decidable(found, column, "ranked"),
+        provable=_decidable(found, column, "apart"),
     )
 
 
-def _reachable(found: TableStatistics, column: Column, family: Family) -> bool:
-    """Holm's first step asks for ALPHA divided by the family; no agreement of all patients gives
-    less than `smallest_p`."""
+def _decidable(found: TableStatistics, column: Column, family: Family) -> bool:
     members = [pair for pair in found.pairs if pair.family == family]
-    return any(
-        smallest_p(pair.comparison.patients) < ALPHA / len(members)
-        for pair in members
-        if pair.column == column
-    )
+    here = [pair for pair in members if pair.column == column]
+    return bool(reachable(here, len(members)))
 
 
 def group_words(one: Headline) -> tuple[str, str]:

@@ -192,11 +192,16 @@ def _ranking(
     )
 
 
+def reachable(pairs: Sequence[Pairwise], family: int) -> list[Pairwise]:
+    """Those with so many patients that Holm's first step, ALPHA divided by the family's size, could
+    be passed if all agreed."""
+    level = ALPHA / max(family, 1)
+    return [pair for pair in pairs if smallest_p(pair.comparison.patients) < level]
+
+
 def _detectable(pairs: Sequence[Pairwise], family: int) -> float | None:
     level = ALPHA / max(family, 1)
-    reachable = [p.steadied for p in pairs if smallest_p(p.comparison.patients) < level]
-    moving = [
-        c for c in reachable if c.error > 0
-    ]  # two rows that never vary tell nothing of chance
+    able = [pair.steadied for pair in reachable(pairs, family)]
+    moving = [c for c in able if c.error > 0]  # two rows that never vary tell nothing of chance
     sizes = [size for c in moving if (size := c.detectable(level)) is not None]
     return float(np.median(sizes)) if sizes else None

@@ -90,11 +90,15 @@ def show(method: str, suite: Suite) -> list[Verdict]:
     ) as file:
         log = Path(file.name)
     found: list[Verdict] = []
-    with (
-        printing_into(log) as screen,
-        Console(file=screen).status(f"{method}: {len(CHECKS)} checks"),
-    ):
-        found.extend(verdicts(suite))
+    try:
+        with (
+            printing_into(log) as screen,
+            Console(file=screen).status(f"{method}: {len(CHECKS)} checks"),
+        ):
+            found.extend(verdicts(suite))
+    finally:
+        if not log.stat().st_size:
+            log.unlink()
     console = Console()
     table = Table(title=f"conformance of {method}", title_justify="left")
     table.add_column("it ...")
@@ -107,8 +111,6 @@ def show(method: str, suite: Suite) -> list[Verdict]:
     passed = sum(verdict.outcome == "pass" for verdict in found)
     bad = sum(verdict.outcome == "fail" for verdict in found)
     print(f"{method}: {passed} passed, {bad} failed, {len(found) - passed - bad} not asked")
-    if log.stat().st_size:
+    if log.exists():
         print(f"what it printed: {log}")
-    else:
-        log.unlink()
     return found
