@@ -219,3 +219,11 @@ class Dataset(Protocol):
 
     def read(self, source: Source) -> RawCase:
         """One case. Raises DataError with the case's name where a file is broken."""
+
+
+class Describes(Protocol):
+    """Optional: a dataset whose card leaves `classes` to the copy that the user has."""
+
+    def facts(self) -> Mapping[str, Any]:
+        """`name` (what the board calls it), `classes` (names in the order of their label values)
+        and `modality`; the card's where one is left out."""

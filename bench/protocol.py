@@ -15,6 +15,13 @@ DEFAULT_DRAWS: Final = 3
 UNLABELLED: Final = 255
 """Label value of a voxel that nobody labelled; never a class."""
 
+NSD_TOLERANCE_MM: Final = 2.0
+"""Boundary error that NSD counts as none: the low end of what the field uses for organs.
+
+The FLARE challenge's evaluation uses 2 to 5 mm by organ, TotalSegmentator 3 mm for all. One
+strict value keeps datasets comparable. Where the spacing is unknown it is 2 voxels.
+"""
+
 PROBE_PATIENTS: Final = 3
 """Patients whose Dice makes the probe curve: the split's `val`, else the draw's last training
 patients. They are never in the support."""

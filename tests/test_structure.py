@@ -20,7 +20,14 @@ ROOMS = ("bench", "methods", "datasets")
 LONGEST = 12_000
 ORDINARY = {"folder"}
 """Registered names that are words of the harness's own language, too."""
-BOARD_MAY = ("bench.board", "bench.record", "bench.errors", "bench.protocol", "bench.score")
+BOARD_MAY = (
+    "bench.board",
+    "bench.record",
+    "bench.errors",
+    "bench.protocol",
+    "bench.score",
+    "bench.device",
+)
 ENTRIES_MAY = (
     "bench.contract",
     "bench.data",

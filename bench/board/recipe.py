@@ -15,7 +15,7 @@ from bench.board.cells import Cell
 from bench.board.order import draw_order
 from bench.board.tables import Column
 from bench.board.units import Unit
-from bench.record.schema import NO_BACKBONE, Record, Request
+from bench.record.schema import HASHED_IDS, NO_BACKBONE, Record, Request
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 BARE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+%/@?|-]*")
@@ -24,8 +24,6 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 WORDS = ("true", "false", "null", "nan", "inf", "none", "yes", "no", "on", "off")
 PARTIAL = re.compile(r"\b\d+ of \d+ (cases|patients)\b")
 """How a copy that lacks cases is named (`bench/data/copies.py`)."""
-HASHED = re.compile(r", hashed ids\Z")
-"""How one is named whose ids are hashed."""
 
 
 def command_of(column: Column, cell: Cell, unit: Unit) -> str:
@@ -59,7 +57,7 @@ def words_of(record: Record) -> tuple[str, ...]:
         words.append("data.partial=true")
     if record.data.skipped:
         words.append("data.skip_bad=true")
-    if HASHED.search(record.data.name):
+    if record.data.name.endswith(f", {HASHED_IDS}"):
         words.append("data.hash_ids=true")
     if machine.device == "cpu":
         return (*words, "device=cpu", f"executor.threads={machine.threads}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
+from bench.device import usable_cores
 from bench.errors import RequestError
 
 FEWEST = 2000
@@ -33,7 +33,7 @@ def spread(
     results are sent. All is done here where there is one core, where forks are not safe (anywhere
     but on Linux), or little to do.
     """
-    workers = min(_cores(), len(parts), MOST)
+    workers = min(usable_cores(), len(parts), MOST)
     if workers < 2 or records < FEWEST or sys.platform != "linux":
         yield from map(function, parts)
         return
@@ -58,8 +58,3 @@ def _start(function: Callable[[Any], Any]) -> None:
 
 def _run(part: Any) -> Any:
     return _work(part)
-
-
-def _cores() -> int:
-    """Those that this process may use; a cluster's job has a few of its node's."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

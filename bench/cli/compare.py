@@ -6,7 +6,6 @@ keys. Paired by patient, with an interval over patients and draws, and what it m
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,7 +27,7 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
     from bench.board.comparing import compare_methods, compare_records, sentences
     from bench.board.reading import read_units
     from bench.board.tables import tables_of
-    from bench.record.store import find_record, read_record
+    from bench.record.store import find_record, is_key, read_record
 
     first, second = words.plain
     tables = tables_of(read_units(results))
@@ -44,7 +43,3 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
         found = compare_methods(tables, first, second, score)
     print("\n".join(sentences(found, score)))
     return 0
-
-
-def is_key(word: str) -> bool:
-    return re.fullmatch(r"[0-9a-f]{4,16}", word) is not None

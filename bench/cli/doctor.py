@@ -1,6 +1,6 @@
 """python -m bench doctor [data.root=DIR] [data.cache=DIR]
 
-What this machine has: Python, torch, device, memory, extras, data, weights, free disk.
+What this machine has: Python, packages, device, cores, memory, free disk, methods, data.
 """
 
 from __future__ import annotations

@@ -1,11 +1,13 @@
-"""python -m bench predict record=KEY IMAGE out=FILE [results=DIR] [device=cpu]
+"""python -m bench predict record=KEY IMAGE out=FILE [results=DIR] [device=cpu] [data.cache=DIR]
 
 Labels a new image with the method that a unit adapted. The unit must have kept its state: run it
-with keep=state. The label map comes back on the image's own grid.
+with keep=state. The label map comes back on the image's own grid. data.cache=DIR says where the
+checkpoints lie, as for run.
 """
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,9 +18,11 @@ from bench.record.schema import Record
 from bench.record.store import find_record, read_record
 from bench.registry import discover, load, make_options
 
+KEYS = ("record", "out", "results", "device", "data.cache")
+
 
 def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
-    words = read_words(arguments, keys=["record", "out", "results", "device"])
+    words = read_words(arguments, keys=KEYS)
     if "record" not in words.keys or "out" not in words.keys or len(words.plain) != 1:
         raise RequestError("say predict record=KEY IMAGE out=FILE; `ls records` shows the keys")
     image, out = Path(words.plain[0]).expanduser(), Path(words.keys["out"]).expanduser()
@@ -26,36 +30,35 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
         raise RequestError(f"{image}: there is no such file")
     results = words.folder("results", "results")
     record = read_record(find_record(results, words.keys["record"]))
-    state_file = kept_state(record, results)
+    cache = words.keys.get("data.cache")
+    state_file = kept_state(record, results, cache, include)
     device = resolve_device(words.keys.get("device", "auto"))
 
-    from bench.contract import Setting, Volume
+    from bench.contract import Volume
     from bench.data.checks import check_image
     from bench.data.convert import canonical_image
     from bench.data.readers import read_image, write_label
     from bench.unit.predicting import checked
+    from bench.unit.rng import RandomStream
     from bench.unit.state import load_state
+    from bench.unit.task import setting_of
 
     found, _ = discover(include).method(record.request.method)
     # A stranger's record: the card says what the options may be.
     options = make_options(found, record.request.options)
-    setting = Setting(
-        classes=tuple(record.data.classes),
-        modality=record.data.modality,
-        device=device,
-        seed=record.request.seed,
-        backbone=record.request.checkpoints,
-    )
-    method = load(found)(options, setting)
-    try:
-        method.load_state_dict(load_state(state_file))
-    except RequestError:
-        raise
-    except Exception as error:  # whatever a method makes of tensors that are not its own
-        raise RequestError(
-            f"the state of record {record.key} does not fit {record.request.method}: "
-            f"{reason_of(error)}"
-        ) from None
+    setting = setting_of(record.request, record.data, device=device, cache=cache)
+    # Both streams are those of bench/unit/run.py: chance decides what it decided in the unit.
+    with RandomStream(setting.seed).use():
+        method = load(found)(options, setting)
+        try:
+            method.load_state_dict(load_state(state_file))
+        except RequestError:
+            raise
+        except Exception as error:  # whatever a method makes of tensors that are not its own
+            raise RequestError(
+                f"the state of record {record.key} does not fit {record.request.method}: "
+                f"{reason_of(error)}"
+            ) from None
     raw = read_image(image)
     check_image(image.name, raw.array)
     voxels = canonical_image(raw.array)  # as the volume store would hold it
@@ -65,7 +68,9 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
         image=voxels,
         spacing=raw.spacing or (1.0, 1.0, 1.0),
     )
-    label = checked(method.predict(volume), volume, len(record.data.classes))
+    with RandomStream(setting.seed + 1).use():
+        prediction = method.predict(volume)
+    label = checked(prediction, volume, len(record.data.classes))
     write_label(out, label, like=image)
     for value, name in enumerate(record.data.classes, start=1):
         print(f"{name:<20}{int((label == value).sum()):>10} voxels (label {value})")
@@ -73,9 +78,10 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
     return 0
 
 
-def kept_state(record: Record, results: Path) -> Path:
+def kept_state(
+    record: Record, results: Path, cache: str | None = None, include: Sequence[Path] = ()
+) -> Path:
     """The state that the unit kept, or an error that says how to make it keep one."""
-    request = record.request
     if record.status != "done":
         raise RequestError(f"record {record.key} failed: {record.reason}; there is nothing to load")
     path = results / record.files.state if record.files.state else None
@@ -85,16 +91,35 @@ def kept_state(record: Record, results: Path) -> Path:
             "correct the record"
         )
     if path is None or not path.is_file():
-        options = "".join(
-            f" method.{k}={v}"
-            for k, v in record.method.overrides.items()
-            if k in record.request.options
-        )
-        if request.pool != ["own"]:
-            options += f" pool={','.join(request.pool)}"
         raise RequestError(
-            f"record {record.key} kept no state; run it once more with: python -m bench run "
-            f"method={request.method}{options} dataset={request.dataset} shots={request.shots} "
-            f"draw={request.draw} budget={request.budget.name} keep=state rerun=all"
+            f"record {record.key} kept no state; run it once more (and say data.root=DIR where its "
+            f"data are a copy of your own) with: {command_again(record, results, cache, include)}"
         )
     return path
+
+
+def command_again(record: Record, results: Path, cache: str | None, include: Sequence[Path]) -> str:
+    """Makes the record anew; the unit keeps its state beside what it kept before."""
+    from bench.board.recipe import value_word, words_of
+
+    request = record.request
+    words = [
+        *words_of(record),
+        f"shots={value_word(request.shots)}",
+        f"draw={value_word(request.draw)}",
+        f"seed={request.seed}",
+        f"results={folder_word(results)}",
+        *([] if cache is None else [f"data.cache={folder_word(Path(cache))}"]),
+        f"keep={'predictions,' if record.files.predictions else ''}state",
+        "rerun=all",
+        *(word for folder in include for word in ("--include", str(folder))),
+    ]
+    return shlex.join(["python", "-m", "bench", "run", *words])
+
+
+def folder_word(folder: Path) -> str:
+    """Without quotes where it can be: Hydra takes what begins with a slash or dots as it is."""
+    from bench.board.recipe import BARE, value_word
+
+    text = str(folder)
+    return text if BARE.fullmatch(text.lstrip("./")) else value_word(text)

@@ -65,5 +65,7 @@ def describe(copy: Ready) -> str:
         f"  fingerprint {copy.fingerprint[:12]}, layout {manifest.layout}, "
         f"spacing {mm[copy.spacing]}",
     ]
+    if copy.drawn is not None:
+        lines.append(f"  split drawn by our rule, kept in {copy.drawn}")
     lines += [f"  left out: {case}" for case in copy.skipped]
     return "\n".join(lines)

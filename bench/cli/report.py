@@ -75,17 +75,16 @@ def stored_volumes(registry: Registry, data: dict[str, str | None]) -> Volumes:
     """Images and references of the copies that the records were made on, and of no other."""
     import numpy as np
 
-    from bench.data.copies import HASHED
     from bench.data.ready import Ready, make_ready
     from bench.keys import copy_key
-    from bench.record.schema import Record
+    from bench.record.schema import HASHED_IDS, Record
 
     given = {**data, "partial": True, "skip_bad": True}
     copies: dict[str, Ready] = {}
 
     def volumes(record: Record, case: str) -> tuple[np.ndarray, np.ndarray]:
         request = record.request
-        hashed = record.data.name.endswith(f", {HASHED}")
+        hashed = record.data.name.endswith(f", {HASHED_IDS}")
         place = copy_key(request.dataset, {**request.dataset_options, "hash_ids": hashed})
         if place not in copies:
             copies[place] = make_ready(

@@ -38,7 +38,7 @@ from typing import Any
 from bench.cli.progress import UnitProgress
 from bench.data.ready import Ready, make_ready
 from bench.device import resolve_device
-from bench.errors import RequestError, unknown
+from bench.errors import RequestError, one_line, unknown
 from bench.executors import make_executor
 from bench.executors.known import executor_class
 from bench.executors.sweeps import note_sweep
@@ -175,9 +175,9 @@ def report(plan: Plan, *, waited: bool = True) -> int:
     where = Path(plan.units[0].results) / "records" if plan.units else Path("results")
     print(f"{done} of {len(plan.units)} units done; records in {shorten(where)}")
     for unit, reason, log in failed:
-        print(f"failed: {unit.title}: {reason}")
+        print(one_line(f"failed: {unit.title}: {reason}"))
         if log:
-            print(log)
+            print(one_line(log))
     if left:
         print(f"{left} have no record yet: python -m bench status results={shorten(where.parent)}")
     return 1 if failed or (left and waited) else 0

@@ -6,7 +6,6 @@ its logs are. A unit of a sweep that has no record yet is shown by its key, too 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -35,12 +34,12 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
             for key, value in read_yaml(file).items():
                 print(f"  {key:<12}{value}")
             return 0
-    if not re.fullmatch(r"[0-9a-f]{4,16}", name):
+    from bench.record.store import find_record, is_key, read_record
+
+    if not is_key(name):
         names = [*registry.methods, *registry.datasets]
         names += [file.stem for file in CONF.glob("*/*.yaml")]
         raise unknown("name", name, names)
-    from bench.record.store import find_record, read_record
-
     results = words.folder("results", "results")
     try:
         path = find_record(results, name)

@@ -23,6 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.cli.words import read_words
+from bench.errors import one_line
 from bench.executors.survey import STATES, Survey, survey
 
 EVERY = 2.0
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
     if "--json" in words.flags:
         print(json.dumps({"counts": found.counts, "units": [asdict(u) for u in found.units]}))
     elif "--once" in words.flags or not sys.stdout.isatty():
-        print("\n".join(lines(found)))
+        print("\n".join(map(one_line, lines(found))))
     else:
         follow(results, found)
     return 1 if found.counts["failed"] else 0
@@ -87,10 +88,10 @@ def view(found: Survey) -> RenderableType:
         table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
         for unit in listed[:MOST]:
             cells = (state, unit.key, unit.title, unit.where, unit.since, unit.reason)
-            table.add_row(*(Text(cell, style=style) for cell in cells))
+            table.add_row(*(Text(one_line(cell), style=style) for cell in cells))
         if len(listed) > MOST:
             table.add_row(Text(f"and {len(listed) - MOST} more", style=style))
         parts.append(table)
     if found.note:
-        parts.append(Text(found.note, style="yellow"))
+        parts.append(Text(one_line(found.note), style="yellow"))
     return Group(*parts)

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 from bench.contract import Copy
 from bench.errors import RequestError
+from bench.record.schema import HASHED_IDS
 
 NAMED = 20
 """Ids that a message lists before it says how many more there are."""
-
-HASHED = "hashed ids"
-"""How a copy is named whose cases and patients go by hashed names (`data.hash_ids=true`)."""
 
 Expected = Sequence[str] | int | None
 """The split's patients, the number of cases where only that is known, or None for any copy."""
@@ -95,5 +93,5 @@ def copy_name(
     if skipped:
         parts.append(f"{skipped} bad {'case' if skipped == 1 else 'cases'} left out")
     if hashed:
-        parts.append(HASHED)
+        parts.append(HASHED_IDS)
     return ", ".join(parts)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bench.contract import Copy, Dataset, Source, Spacing
 from bench.data.bar import bar
 from bench.data.checks import check_sources
@@ -155,9 +157,6 @@ def _finished(job: _Job, source: Source) -> Entry | None:
 def _convert_all(job: _Job, *, workers: int, step: Callable[[], None]) -> list[Entry]:
     """Entries in the order of the sources; the first bad case ends it unless they are skipped."""
     entries = {source.case: _finished(job, source) for source in job.copy.sources}
-    if None in entries.values():
-        # From here to the end this is no store: a kill must not leave a manifest that is untrue.
-        (job.folder / MANIFEST).unlink(missing_ok=True)
     clear_scratch(job.folder)
     todo = [source for source in job.copy.sources if entries[source.case] is None]
     for _ in range(len(job.copy.sources) - len(todo)):
@@ -191,11 +190,18 @@ def _convert(job: _Job, source: Source) -> Entry:
             raise DataError(source.case, hint) from error
         problem = without_files(error.problem, source, job.copy.root)  # it goes into records
         entry = Entry(source.case, job.recipe, stamps, "", stored=None, problem=problem)
-        write_entry(job.folder, entry, None)
+        _replace(job, entry, None)
         return entry
     entry = Entry(source.case, job.recipe, stamps, digest, stored=stored, problem=None)
-    write_entry(job.folder, entry, (image, label))
+    _replace(job, entry, (image, label))
     return entry
+
+
+def _replace(job: _Job, entry: Entry, arrays: tuple[np.ndarray, np.ndarray] | None) -> None:
+    """From the first case that changes to the end this is no store: a kill must not leave a
+    manifest that is untrue. Not sooner: a case that can't be read leaves others their store."""
+    (job.folder / MANIFEST).unlink(missing_ok=True)
+    write_entry(job.folder, entry, arrays)
 
 
 def _only_touched(job: _Job, old: Entry, source: Source, stamps: Sequence[Stamp]) -> bool:

@@ -25,7 +25,8 @@ from bench.registry import Found, Registry, make_options, source_hash
 
 @dataclass(frozen=True)
 class Ready:
-    """One prepared copy. `name` is what the board calls it; `skipped` are bad cases left out."""
+    """One prepared copy. `name` is what the board calls it; `skipped` are bad cases left out;
+    `drawn` is the file of a split that is our rule's own, None for a committed one."""
 
     store: Store
     book: SplitBook
@@ -33,6 +34,7 @@ class Ready:
     modality: str
     classes: tuple[str, ...]
     spacing: Literal["file", "card", "unknown"]
+    drawn: Path | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -120,6 +122,7 @@ def make_ready(
         modality=facts.modality,
         classes=facts.classes,
         spacing=store.manifest.spacing,
+        drawn=_beside(card, copy, folder, "split") if committed is None else None,
     )
 
 

@@ -7,10 +7,13 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from bench.errors import one_line
 from bench.executors.events import Event
-from bench.record.schema import Record
+from bench.record.schema import Files, Record
 from bench.record.store import read_record, write_record
 from bench.record.whole import WriteError
+from bench.unit.identity import identity
+from bench.unit.machine import describe_machine
 from bench.unit.spec import Unit
 from bench.unit.trail import Trail, path_of, stamp_of
 
@@ -51,17 +54,24 @@ class Claims:
             return None
         return read_record(path)
 
+    def ended(self, unit: Unit) -> Event | None:
+        """How the unit came to that record; None where there is none."""
+        record = self.result(unit)
+        if record is None:
+            return None
+        reason = None if record.reason is None else one_line(record.reason)
+        return Event("done" if record.status == "done" else "failed", unit, reason)
+
 
 def fail(unit: Unit, reason: str) -> Event:
-    """Writes the record of a unit whose process could not."""
-    from bench.record.schema import Files
-    from bench.unit.life import identity
-
+    """Writes the record of a unit whose process could not. It may have died on another machine:
+    its trail says which. Before it had one, nobody knows what GPU it would have had."""
     log = f"logs/{unit.key}.log"
     kept = log if (Path(unit.results) / log).is_file() else None
     trail = Trail(unit)
+    machine = trail.machine or describe_machine(unit.device, unit.threads, look=False)
     record = Record(
-        **identity(unit),
+        **identity(unit, machine),
         status="failed",
         reason=reason,
         files=Files(log=kept),

@@ -12,6 +12,7 @@ from bench.executors.claim import Claims
 from bench.executors.events import Event
 from bench.record.store import write_record
 from bench.unit.spec import Unit
+from bench.unit.stop import Stopped
 from bench.unit.trail import Trail, path_of
 
 WAIT = 0.5
@@ -39,8 +40,12 @@ class Inline:
                         report(Event("elsewhere", unit))
                         continue
                     report(Event("started", unit))
-                    with _as_before():
-                        record = attempt(unit, catch=(Exception, SystemExit))
+                    try:
+                        with _as_before():
+                            record = attempt(unit, catch=(Exception, SystemExit))
+                    except Stopped as stopped:
+                        report(Event("stopped", unit, str(stopped)))
+                        continue
                     write_record(path_of(unit), record)
                     Trail(unit).clear()
                     done = record.status == "done"

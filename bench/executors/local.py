@@ -18,7 +18,7 @@ from bench.executors.options import above_zero
 from bench.executors.process import LONGEST_LOG, POLL, UnitProcess, ask_all, start
 from bench.unit.failure import reason_of_exit
 from bench.unit.spec import Unit
-from bench.unit.stop import STOPPED
+from bench.unit.stop import REASONS
 
 GRACE = 5.0
 """Seconds that units have, at Ctrl-C, to leave what they need to go on."""
@@ -58,7 +58,7 @@ class Local:
         claims = claims or Claims(tuple(units))
         gpus = _gpus(units)
         slots = int(self.jobs or max(1, gpus))
-        free = list(range(slots))
+        free = list(range(min(slots, len(units))))
         waiting = list(units)
         running = self._running
         try:
@@ -98,8 +98,8 @@ class Local:
         self.stopping = True
         ask_all([job.process for job in self._running], seconds=seconds)
 
-    def running(self) -> list[Unit]:
-        return [job.unit for job in self._running]
+    def running(self) -> list[UnitProcess]:
+        return [job.process for job in self._running]
 
     def _start(self, unit: Unit, lock: FileLock, slot: int, slots: int, gpus: int) -> _Job:
         threads = int(self.threads or default_threads(slots))
@@ -112,23 +112,27 @@ class Local:
 
 def _outcome(job: _Job, claims: Claims) -> Event | None:
     """None while it runs. A process that left no record gets one that says why."""
-    code = job.process.code()
-    if code is None:
-        if job.process.talks_without_end():
-            job.process.end()
-            job.process.cut_log()
-            return fail(job.unit, f"it printed more than {LONGEST_LOG // 2**20} MiB into its log")
-        if time.monotonic() < job.deadline:
+    problem = None
+    if job.process.code() is None:
+        problem = _overrun(job)
+        if problem is None:
             return None
-        job.process.end()
-        return fail(job.unit, f"timed out after {job.limit:.0f} s (executor.timeout)")
-    job.process.end()  # whatever it started and left behind
-    if code == STOPPED:
-        return Event("stopped", job.unit, "it was asked to stop")
-    record = claims.result(job.unit)
-    if record is None:
-        return fail(job.unit, reason_of_exit(code))
-    return Event("done" if record.status == "done" else "failed", job.unit, record.reason)
+    code = job.process.end()  # and whatever it started and left behind
+    if problem is not None and job.process.talks_without_end():
+        job.process.cut_log()
+    if code in REASONS:
+        return Event("stopped", job.unit, REASONS[code])
+    # One that was ended may have come to its record just before.
+    return claims.ended(job.unit) or fail(job.unit, problem or reason_of_exit(code))
+
+
+def _overrun(job: _Job) -> str | None:
+    """Why it must be ended."""
+    if job.process.talks_without_end():
+        return f"it printed more than {LONGEST_LOG // 2**20} MiB into its log"
+    if time.monotonic() >= job.deadline:
+        return f"timed out after {job.limit:.0f} s (executor.timeout)"
+    return None
 
 
 def _visible_gpus() -> list[str]:

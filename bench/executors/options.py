@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 from bench.errors import RequestError
 
 UNITS = {"m": 1, "h": 60, "d": 24 * 60}
-CLOCK = re.compile(r"(?:(\d+)-)?(\d+):(\d\d)(?::(\d\d))?")
+CLOCK = re.compile(r"(?:(\d{1,6})-)?(\d{1,6}):(\d\d)(?::(\d\d))?")
+MOST = 10**9
+"""Of anything: more than any cluster has, and still a number that can be counted with."""
 
 
 def above_zero(given: Mapping[str, Any], name: str, *, whole: bool = False) -> float | None:
@@ -17,8 +20,9 @@ def above_zero(given: Mapping[str, Any], name: str, *, whole: bool = False) -> f
     value = given.get(name)
     if value in ("auto", None):
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
         raise RequestError(f"executor.{name}={value}: a number above 0, or auto")
+    _check_size(name, value)
     if whole and value != int(value):
         raise RequestError(f"executor.{name}={value}: a whole number, or auto")
     return float(value)
@@ -28,7 +32,13 @@ def whole_number(given: Mapping[str, Any], name: str, *, least: int = 1) -> int:
     value = given[name]
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise RequestError(f"executor.{name}={value}: a whole number, {least} or more")
+    _check_size(name, value)
     return value
+
+
+def _check_size(name: str, value: float) -> None:
+    if value > MOST:
+        raise RequestError(f"executor.{name}={value}: at most {MOST}")
 
 
 def switch(given: Mapping[str, Any], name: str) -> bool:
@@ -38,7 +48,7 @@ def switch(given: Mapping[str, Any], name: str) -> bool:
 
 
 def gigabytes(value: Any) -> float:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:G|GB)?", str(value))
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*(?:G|GB)?", str(value))
     if not found or float(found[1]) <= 0:
         raise RequestError(f"executor.mem={value}: gigabytes of a job, as 16 or 16G")
     return float(found[1])
@@ -47,7 +57,7 @@ def gigabytes(value: Any) -> float:
 def minutes(value: Any) -> int:
     """`90`, `90m`, `4h`, `2d`, and Slurm's own `[days-]hours:minutes[:seconds]`."""
     text = str(value)
-    found = re.fullmatch(r"(\d+)([mhd]?)", text)
+    found = re.fullmatch(r"(\d{1,9})([mhd]?)", text)
     if found and int(found[1]) > 0:
         return int(found[1]) * UNITS[found[2] or "m"]
     clock = CLOCK.fullmatch(text)

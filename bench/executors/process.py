@@ -55,14 +55,16 @@ class UnitProcess:
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(ASK)
 
-    def end(self) -> None:
-        """The process, all of its group, and what they wrote into their temporary folder."""
+    def end(self) -> int:
+        """The process, all of its group, and what they wrote into their temporary folder. Its exit
+        code."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        code = self.process.wait()
         if self.process.stdin is not None:
             self.process.stdin.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+        return code
 
 
 def start(

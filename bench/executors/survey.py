@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import fcntl
-import json
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.errors import RequestError
 from bench.executors.slurm.batches import Place, places
+from bench.executors.starts import last_start
 from bench.executors.sweeps import Sweep, read_sweeps
 from bench.record.store import read_record, status_of
 
@@ -63,11 +63,12 @@ def survey(results: Path, known: Survey | None = None) -> Survey:
 
 
 def _places(results: Path) -> tuple[dict[str, Place], str]:
-    """None, and why, where Slurm does not answer: records are seen all the same."""
+    """None, and why, where Slurm or a submission's file doesn't say: records are seen all the
+    same."""
     try:
         return places(results), ""
     except RequestError as error:
-        return {}, f"the queue can't be asked, jobs that wait are not seen: {error}"
+        return {}, f"jobs that wait are not seen: {error}"
 
 
 def _standing(results: Path, sweep: Sweep, key: str, place: Place | None) -> Standing:
@@ -77,29 +78,19 @@ def _standing(results: Path, sweep: Sweep, key: str, place: Place | None) -> Sta
         return Standing(key, title, status, reason=read_record(results / record).reason or "")
     if status is not None:
         return Standing(key, title, status)
-    since = _began(results, key)
     if place is not None and place.job is not None:
-        job = place.job
-        if job.queued or since is None:
+        job, start = place.job, place.start(key)
+        if job.queued or start is None or start.stopped:
             why = job.reason if job.queued and job.reason not in ("None", "") else ""
             return Standing(key, title, "queued", where=f"job {job.id}", reason=why)
-        return Standing(key, title, "running", f"job {job.id} on {job.node}", f"since {since}")
+        where = f"job {job.id} on {job.node}"
+        return Standing(key, title, "running", where, f"since {start.since}")
+    start = last_start(results, key)
     if _held(results / ".locks" / f"{key}.lock"):
-        return Standing(key, title, "running", since=f"since {since}" if since else "")
-    if since is not None:
-        return Standing(key, title, "stopped", since=f"began {since}")
+        return Standing(key, title, "running", since=f"since {start.since}" if start else "")
+    if start is not None:
+        return Standing(key, title, "stopped", since=f"began {start.since}")
     return Standing(key, title, "not started")
-
-
-def _began(results: Path, key: str) -> str | None:
-    """When the unit's last start was made that has left no record."""
-    try:
-        content = json.loads((results / ".units" / key / "trail.json").read_bytes())
-        return str(content["starts"][-1]["started"])
-    except FileNotFoundError:
-        return None
-    except (ValueError, LookupError, TypeError):  # damaged; its next start makes a new one
-        return "nobody knows when"
 
 
 def _held(lock: Path) -> bool:

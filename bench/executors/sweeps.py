@@ -76,7 +76,7 @@ def read_sweeps(results: Path) -> Iterator[Sweep]:
     yield from sorted(found, key=lambda sweep: sweep.asked)
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Atomic."""
-    with whole(path) as scratch:
+def write_json(path: Path, content: Any, *, lasting: bool = False) -> None:
+    """Atomic. `lasting`: on the disk when it returns."""
+    with whole(path, lasting=lasting) as scratch:
         scratch.write_text(json.dumps(content), encoding="utf-8")

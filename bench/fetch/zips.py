@@ -9,6 +9,7 @@ from functools import partial
 from typing import BinaryIO
 
 from bench.fetch.members import FILE, FOLDER, Member, UnsafeError
+from bench.record.zipped import unbounded_packing
 
 KINDS = {
     0: FILE,  # made on a system without Unix modes
@@ -44,6 +45,8 @@ def zip_members(raw: BinaryIO) -> Iterator[Member]:
             name = info.orig_filename
             if info.flag_bits & ENCRYPTED:
                 raise UnsafeError(f"{name!r} is encrypted")
+            if packing := unbounded_packing(info):
+                raise UnsafeError(f"{name!r} is packed with {packing}, which may take all memory")
             mode = stat.S_IFMT(info.external_attr >> 16)
             kind = KINDS.get(mode, "special file")
             if kind == FILE and name.endswith(("/", "\\")):

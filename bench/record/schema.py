@@ -15,6 +15,10 @@ SCHEMA_VERSION: Literal[1] = 1
 NO_BACKBONE = "none"
 """A method that takes no backbone has one record for all, and a row in the tables of each."""
 
+HASHED_IDS = "hashed ids"
+"""How the name of a copy ends whose cases and patients go by hashed names (`data.hash_ids=true`).
+"""
+
 Block = Literal["method", "seen", "control", "oracle"]
 # Bounds far beyond any run: a sum of a stranger's numbers is a number, too.
 Seconds = Annotated[float, Field(ge=0, le=1e15)]

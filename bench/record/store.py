@@ -88,9 +88,14 @@ def _at_once(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
 
 
+def is_key(word: str) -> bool:
+    """Whether it can be a record's key, or enough of one's beginning to find the record by."""
+    return re.fullmatch(r"[0-9a-f]{4,16}", word) is not None
+
+
 def find_record(results: Path, key: str) -> Path:
     """The record whose key starts with `key`."""
-    if not re.fullmatch(r"[0-9a-f]{4,16}", key):
+    if not is_key(key):
         raise RequestError(
             f"{key!r} is no record key: 4 to 16 hexadecimal digits (see `ls records`)"
         )

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from bench.board.rescoring import kept_prediction
-from bench.errors import DataError
+from bench.errors import DataError, RequestError
+from bench.keys import copy_key
+from bench.protocol import UNLABELLED
 from bench.record.schema import Record
 from bench.report.html import Cell, cell, script_json, table
 from bench.report.kept import Shown
@@ -50,12 +52,16 @@ def browser(shown: Sequence[Shown], results: Path, volumes: Volumes | None) -> B
     images: dict[str, dict[str, Any]] = {}
     thinned: dict[str, Any] = {}
     entries, problems = [], []
+    absent: dict[str, str] = {}
     for one in shown:
         place = f"{one.record.data.fingerprint} {one.case.case}"
         try:
             prediction = kept_prediction(results, one.record, one.case.case)
             if place not in images:
-                image, reference = volumes(one.record, one.case.case)
+                found = _volume(one, volumes, absent)
+                if found is None:
+                    continue
+                image, reference = found
                 thinned[place] = (thinning(reference), reference.shape)
                 images[place] = _image(image, reference, one, thinned[place][0])
             cut, shape = thinned[place]
@@ -64,7 +70,7 @@ def browser(shown: Sequence[Shown], results: Path, volumes: Volumes | None) -> B
                     one.case.case,
                     f"record {one.record.key} predicted {prediction.shape}, not {shape}",
                 )
-        except DataError as error:
+        except RequestError as error:
             problems.append(f"{one.row.label}: {error}")
             continue
         entries.append({**_entry(one), "image": place, "runs": runs(cut.of(prediction))})
@@ -77,12 +83,33 @@ def browser(shown: Sequence[Shown], results: Path, volumes: Volumes | None) -> B
     element = f'<script type="application/json" id="cases">{data}</script>'
     html = f'<div id="browser"></div>{element}{listed}'
     counts = {name: len(cases) for name, cases in sorted(datasets.items())}
-    return Browser(html, counts, tuple(problems))
+    return Browser(html, counts, (*dict.fromkeys(absent.values()), *problems))
+
+
+def _volume(
+    one: Shown, volumes: Volumes, absent: dict[str, str]
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Image and reference. None where there is no copy of its data: `absent` gets one line for all
+    cases of such a copy, and nobody asks for it again, since that may mean a download."""
+    data, request = one.record.data, one.record.request
+    copy = copy_key(request.dataset, {**request.dataset_options, "name": data.name})
+    if copy in absent:
+        return None
+    try:
+        return volumes(one.record, one.case.case)
+    except DataError:  # of this case alone
+        raise
+    except RequestError as error:
+        absent[copy] = (
+            f"{data.name}: {str(error).rstrip('.')}; to `report`, say where its images are with "
+            "data.root=DIR"
+        )
+        return None
 
 
 def _image(image: np.ndarray, reference: np.ndarray, one: Shown, cut: Any) -> dict[str, Any]:
     small = cut.of(reference)
-    areas = ((small > 0) & (small != 255)).sum(axis=(1, 2))
+    areas = ((small > 0) & (small != UNLABELLED)).sum(axis=(1, 2))
     _, rows, columns = one.case.spacing
     return {
         "source": strip(cut.of(image)),

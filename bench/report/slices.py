@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.protocol import UNLABELLED
+
 SIDE = 320
 """Longest side in pixels; larger slices are thinned."""
 DEPTH = 64
 """Most slices of a case."""
-UNLABELLED = 255
 
 
 @dataclass(frozen=True)

@@ -29,15 +29,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.errors import RequestError
+from bench.protocol import NSD_TOLERANCE_MM
 from bench.score.labels import check_spacing
 from bench.score.surface import element_areas, is_surface, neighbourhood_codes
-
-NSD_TOLERANCE_MM = 2.0
-"""Boundary error that counts as none: the low end of what the field uses for organs.
-
-The FLARE challenge's evaluation uses 2 to 5 mm by organ, TotalSegmentator 3 mm for all. One
-strict value keeps datasets comparable.
-"""
 
 # Distances are sums of products of floats: 3 steps of 0.1 mm come out above 0.3 mm.
 ROUNDING = 1 + 1e-9

@@ -7,23 +7,10 @@ from dataclasses import dataclass
 
 import numpy.typing as npt
 
-from bench.score.boundary import (
-    NSD_TOLERANCE_MM,
-    Boundary,
-    boundary_scores,
-    check_tolerance,
-    measured_axes,
-)
-from bench.score.empty import Empty, empty_kind, image_diagonal, volume_mm3
-from bench.score.labels import (
-    UNLABELLED,
-    Classes,
-    LabelMap,
-    Name,
-    check_spacing,
-    class_labels,
-    label_maps,
-)
+from bench.protocol import NSD_TOLERANCE_MM, UNLABELLED
+from bench.score.boundary import Boundary, boundary_scores, check_tolerance, measured_axes
+from bench.score.empty import Empty, empty_kind, image_diagonal
+from bench.score.labels import Classes, LabelMap, Name, check_spacing, class_labels, label_maps
 from bench.score.overlap import Overlap, joint_histogram, overlaps
 
 Box = tuple[slice, ...]
@@ -49,10 +36,6 @@ class CaseScore:
     @property
     def overlap(self) -> Overlap:
         return Overlap(tp=self.tp, fp=self.fp, fn=self.fn)
-
-    def false_positive_mm3(self, spacing: Sequence[float]) -> float:
-        """Volume drawn where the reference has nothing of this class at all, else 0."""
-        return volume_mm3(self.fp, spacing) if self.empty == "false_positive" else 0.0
 
 
 def score_case(

@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.errors import RequestError
+from bench.protocol import UNLABELLED
 
 BACKGROUND = 0
-UNLABELLED = 255
-"""A reference voxel of this value was never labelled; no score looks at it."""
 
 LabelMap = npt.NDArray[np.uint8]
 Name = TypeVar("Name", str, int)

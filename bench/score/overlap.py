@@ -14,15 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.errors import RequestError
-from bench.score.labels import (
-    BACKGROUND,
-    UNLABELLED,
-    Classes,
-    LabelMap,
-    Name,
-    class_labels,
-    label_maps,
-)
+from bench.protocol import UNLABELLED
+from bench.score.labels import BACKGROUND, Classes, LabelMap, Name, class_labels, label_maps
 
 WORD = 8
 # Two chunks and their temporaries stay within a common second or third level cache.

@@ -35,12 +35,6 @@ def _rest(step: float, steps: float, warm_up: float) -> float:
     return min(1.0, (step - warm_up) / (steps - warm_up)) if steps > warm_up else 1.0
 
 
-def warm_up_then(step: int, *, steps: int, warm_up: int, decay: Decay = poly_decay) -> float:
-    """Factor at `step` (from 0) of a run of `steps`: linear up to 1 at step `warm_up` - 1, then
-    `decay`."""
-    return (step + 1) / warm_up if step < warm_up else decay(step, steps, warm_up)
-
-
 def progress_of(clock: Clock, *, recipe_steps: int) -> float:
     """Share of the run that is done: of the budget, or of the method's own recipe without one."""
     if clock.limited:

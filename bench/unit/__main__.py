@@ -23,6 +23,7 @@ from bench.record.store import write_record
 from bench.record.whole import clear_scratch
 from bench.registry import discover
 from bench.unit import stop
+from bench.unit.folders import folders_of, without_folders
 from bench.unit.spec import FOLDER, Unit
 from bench.unit.trail import Trail, path_of
 
@@ -46,6 +47,7 @@ def attempt(unit: Unit, *, catch: tuple[type[BaseException], ...] = (BaseExcepti
     from bench.unit.life import identity, run_unit, set_threads
 
     set_threads(unit.threads)
+    folders = folders_of(unit)  # before the method, which may change where it is
     trail = Trail(unit)
     trail.begin()
     clear_scratch(path_of(unit))
@@ -68,7 +70,7 @@ def attempt(unit: Unit, *, catch: tuple[type[BaseException], ...] = (BaseExcepti
     return Record(
         **identity(unit),
         status="failed",
-        reason=reason,
+        reason=without_folders(reason, folders),
         files=Files(log=log if (Path(unit.results) / log).is_file() else None),
         interruptions=trail.past,
     )
@@ -92,7 +94,7 @@ def main() -> int:
         record = attempt(unit)
     except stop.Stopped as stopped:
         print(stopped, flush=True)
-        return stop.STOPPED
+        return stopped.code
     write_record(path_of(unit), record)
     Trail(unit).clear()
     return 0 if record.status == "done" else 1

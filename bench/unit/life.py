@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import torch
 
-from bench.data.store import open_store
-from bench.protocol import VERSION
 from bench.record.schema import Harness, Phase, Record
 from bench.registry import Registry, load
 from bench.unit.carried import resources as measured
 from bench.unit.clock import BudgetClock
 from bench.unit.convergence import converge
 from bench.unit.device import cap_memory, synchroniser
-from bench.unit.machine import describe_machine, versions
+from bench.unit.identity import identity
+from bench.unit.planned import check_method, own_store
 from bench.unit.pretraining import ensure_pretrained
 from bench.unit.run import Run
 from bench.unit.scoring import Scorer
@@ -34,7 +32,8 @@ def run_unit(unit: Unit, registry: Registry, trail: Trail | None = None) -> Reco
     began = time.perf_counter()
     cap_memory(unit.device, unit.request.budget.memory_gb)
     found, _ = registry.method(unit.request.method)
-    store = open_store(Path(unit.store))
+    check_method(unit, found)
+    store = own_store(unit)
     with (
         tempfile.TemporaryDirectory(prefix="sambench-") as folder,
         Scorer(Path(unit.store), unit.data.classes, Path(folder)) as scorer,
@@ -94,27 +93,14 @@ def pretrain_unit(unit: Unit, registry: Registry) -> None:
     """The pre-training that the unit shares with others, alone: stored for whoever needs it."""
     cap_memory(unit.device, unit.request.budget.memory_gb)
     found, _ = registry.method(unit.request.method)
+    check_method(unit, found)
     with tempfile.TemporaryDirectory(prefix="sambench-") as folder:
         setting = make_setting(unit)
         method_class = load(found)
-        task = make_task(unit, setting, open_store(Path(unit.store)), Path(folder))
+        task = make_task(unit, setting, own_store(unit), Path(folder))
         ensure_pretrained(
             unit, lambda: method_class(SimpleNamespace(**unit.request.options), setting), task
         )
-
-
-def identity(unit: Unit) -> dict[str, Any]:
-    """What a record of this unit says whether it succeeds or not."""
-    return {
-        "protocol": VERSION,
-        "key": unit.key,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "request": unit.request,
-        "method": unit.method,
-        "data": unit.data,
-        "machine": describe_machine(unit.device, unit.threads),
-        "versions": versions(),
-    }
 
 
 def _spent(phase: Phase) -> float:

@@ -37,8 +37,9 @@ def versions() -> dict[str, str]:
     return found
 
 
-def describe_machine(device: str, threads: int) -> Machine:
-    """No host name, no user: only what a timing depends on."""
+def describe_machine(device: str, threads: int, *, look: bool = True) -> Machine:
+    """No host name, no user: only what a timing depends on. `look`: False where the GPU of this
+    machine may be another one than the unit's."""
     facts = {
         "system": f"{platform.system()} {platform.machine()}",
         "cpu": cpu_name(),
@@ -49,10 +50,18 @@ def describe_machine(device: str, threads: int) -> Machine:
         "device_memory_gb": None,
     }
     if device.startswith("cuda"):
-        import torch
-
-        properties = torch.cuda.get_device_properties(device)
-        facts["device"] = properties.name
-        facts["device_memory_gb"] = round(properties.total_memory / 2**30)
+        facts["device"], facts["device_memory_gb"] = _gpu(device) if look else (device, None)
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     return Machine(fingerprint=digest[:12], **facts)
+
+
+def _gpu(device: str) -> tuple[str, int | None]:
+    """Its name and GB. One that does not answer goes by the name that was asked for: why it does
+    not is what the unit itself meets, and what its record says."""
+    import torch
+
+    try:
+        properties = torch.cuda.get_device_properties(device)
+    except Exception:  # torch and its driver let out all sorts
+        return device, None
+    return properties.name, round(properties.total_memory / 2**30)

@@ -17,6 +17,12 @@ ASK = signal.SIGUSR2
 """What an executor sends. Slurm's own SIGTERM, before it kills, is understood as well."""
 STOPPED = 75
 """Exit code of a unit that stopped because it was asked: no record, and nothing went wrong."""
+CHANGED = 76
+"""Exit code of a unit that did not begin, since what it was planned on is no longer there."""
+REASONS = {
+    STOPPED: "it was asked to stop",
+    CHANGED: "its data or its method's code were changed meanwhile; type the command again",
+}
 
 _asked = threading.Event()
 _looks: Iterator[int] | None = None
@@ -26,9 +32,21 @@ _looks: Iterator[int] | None = None
 class Stopped(Exception):  # noqa: N818
     """The unit ends here without a record. `saved`: the next start goes on from its state."""
 
+    code = STOPPED
+
     def __init__(self, *, saved: bool) -> None:
         super().__init__("stopped; its state is saved" if saved else "stopped")
         self.saved = saved
+
+
+class Changed(Stopped):
+    """The unit's key would be untrue of what is there now. A new plan gives it another one."""
+
+    code = CHANGED
+
+    def __init__(self, what: str) -> None:
+        super().__init__(saved=False)
+        self.args = (f"{what}; type the command again",)
 
 
 def asked() -> bool:

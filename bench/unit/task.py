@@ -10,22 +10,28 @@ from pathlib import Path
 import numpy as np
 
 from bench.contract import Setting, Task, Volume
-from bench.data.store import Store, open_store
+from bench.data.store import Store
 from bench.protocol import UNLABELLED
+from bench.record.schema import DataFacts, Request
+from bench.unit.planned import pool_store
 from bench.unit.spec import PoolSource, Unit
 
 
 def make_setting(unit: Unit) -> Setting:
-    """The seed differs between draws, so that a draw also redraws what chance decides."""
-    request = unit.request
+    return setting_of(unit.request, unit.data, device=unit.device, cache=unit.cache)
+
+
+def setting_of(request: Request, data: DataFacts, *, device: str, cache: str | None) -> Setting:
+    """Of a unit, or of its record when its method is built again. The seed differs between draws,
+    so that a draw also redraws what chance decides."""
     digest = hashlib.sha256(f"{request.seed}|{request.draw}".encode()).digest()
     return Setting(
-        classes=tuple(unit.data.classes),
-        modality=unit.data.modality,
-        device=unit.device,
+        classes=tuple(data.classes),
+        modality=data.modality,
+        device=device,
         seed=int.from_bytes(digest[:4], "big") >> 1,
         backbone=request.checkpoints,
-        cache=None if unit.cache is None else Path(unit.cache),
+        cache=None if cache is None else Path(cache),
     )
 
 
@@ -38,15 +44,15 @@ def make_task(unit: Unit, setting: Setting, store: Store, scratch: Path) -> Task
         ),
         unlabelled=(
             *(replace(store.volume(case, with_label=False), dataset=own) for case in unit.pool),
-            *(volume for source in unit.others for volume in _others(source)),
+            *(volume for source in unit.others for volume in _others(unit, source)),
         ),
         scratch=scratch,
     )
 
 
-def _others(source: PoolSource) -> Iterator[Volume]:
+def _others(unit: Unit, source: PoolSource) -> Iterator[Volume]:
     """Images of another dataset. Two datasets may use one id: here none is used twice."""
-    store, name = open_store(Path(source.store)), source.dataset
+    store, name = pool_store(unit, source), source.dataset
     for case in source.cases:
         volume = store.volume(case, with_label=False)
         yield replace(

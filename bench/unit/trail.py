@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.record.schema import Interruption
+from bench.record.schema import Interruption, Machine
 from bench.record.store import record_path
 from bench.record.whole import whole
+from bench.unit.machine import describe_machine
 from bench.unit.spec import Unit
 
 if TYPE_CHECKING:
@@ -45,11 +46,13 @@ def _now() -> str:
 class Trail:
     """Only the process that holds the unit's lock writes it.
 
-    past  earlier starts, oldest first
+    past     earlier starts, oldest first
+    machine  of the last start: whoever writes a record for it may be on another one
     """
 
     unit: Unit
     past: list[Interruption] = field(default_factory=list)
+    machine: Machine | None = None
     _saver: int | None = None
     """Which of them left the state that there is."""
     _now: Interruption = field(default_factory=lambda: Interruption(started=_now()))
@@ -61,6 +64,8 @@ class Trail:
             warm = found["before"] == stamp_of(path_of(self.unit))
             if warm:
                 self.past = [Interruption.model_validate(part) for part in found["starts"]]
+                machine = found.get("machine")
+                self.machine = None if machine is None else Machine.model_validate(machine)
                 saver = found["saver"]
                 self._saver = None if saver is None else range(len(self.past)).index(saver)
         except FileNotFoundError:
@@ -85,6 +90,7 @@ class Trail:
 
     def begin(self) -> None:
         """This start is an interruption, too, unless it comes to its record."""
+        self.machine = describe_machine(self.unit.device, self.unit.threads)
         self._write()
 
     def stopped(self, *, saved: bool) -> None:
@@ -113,6 +119,7 @@ class Trail:
                 "before": stamp_of(path_of(self.unit)),
                 "title": self.unit.title,
                 "saver": self._saver,
+                "machine": None if self.machine is None else self.machine.model_dump(),
                 "starts": [start.model_dump() for start in (*self.past, self._now)],
             }
         )

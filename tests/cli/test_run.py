@@ -121,6 +121,13 @@ def test_a_hang_is_ended_and_recorded(
         (["method=unet", "data.root=/no/such/folder"], "there is no folder /no/such/folder"),
         (["dataset=phantom"], "say which method="),
         (["method=unet", "executor.jobs=0"], "executor.jobs=0: a number above 0, or auto"),
+        (["method=unet", "executor.jobs=nan"], "executor.jobs=nan: a number above 0, or auto"),
+        (["method=unet", "executor.jobs=inf"], "executor.jobs=inf: a number above 0, or auto"),
+        (["method=unet", "executor.timeout=nan"], "executor.timeout=nan: a number above 0, or"),
+        (
+            ["method=unet", "executor=slurm", "executor.timeout=2h"],
+            "executor.timeout=2h: a number above 0, or auto",
+        ),
         (["method=unet", "results"], "'results' is not key=value"),
     ],
 )

@@ -157,8 +157,10 @@ def test_predict_without_a_kept_state_says_how(bench: Bench, adapted: Path, tmp_
     nibabel.save(nibabel.Nifti1Image(np.zeros((4, 4, 4), np.int16), np.eye(4)), image)
     done = bench("predict", f"record={key}", str(image), "out=x.nii.gz", f"results={adapted}")
     assert done.code == 2
-    assert "kept no state; run it once more with: python -m bench run method=control_e" in done.err
-    assert "keep=state rerun=all" in done.err
+    assert "kept no state; run it once more (and say data.root=DIR where" in done.err
+    assert " with: python -m bench run method=control_empty dataset=phantom " in done.err
+    assert " keep=predictions,state rerun=all" in done.err
+    assert len(done.err.strip().splitlines()) == 1
 
 
 def test_board_and_its_check(bench: Bench, adapted: Path, cache: Path) -> None:

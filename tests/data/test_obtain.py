@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 
 from bench.cli.new import write_skeleton
+from bench.cli.prepare import describe
 from bench.data.ready import make_ready
 from bench.errors import RequestError
 from bench.registry import discover
@@ -104,6 +106,26 @@ def test_downloaded_once_checked_unpacked_converted_and_split(
     assert Quiet.asked == ["/set.zip"], "a second call downloads nothing"
     assert again.fingerprint == copy.fingerprint
     assert again.resolve("0", "1", probe_patients=1) == drawn
+
+
+def test_the_split_that_was_drawn_is_named_and_can_be_committed(
+    server: tuple[Path, str], tmp_path: Path
+) -> None:
+    include = dataset(tmp_path, server[1], "0" * 64)
+    with zipfile.ZipFile(io.BytesIO(archive())) as file:
+        file.extractall(tmp_path)
+    registry, given = discover([include]), data(tmp_path, root=tmp_path / "release")
+    copy = make_ready(registry, "remote", {}, given)
+    store = copy.store.folder
+    assert copy.drawn == store.with_name(f"{store.name}-split.json")
+    assert f"split drawn by our rule, kept in {copy.drawn}" in describe(copy)
+
+    shutil.copy(copy.drawn, include / "remote" / "split.json")
+    committed = make_ready(registry, "remote", {}, given)
+    assert committed.drawn is None
+    assert "split drawn" not in describe(committed)
+    assert committed.fingerprint == copy.fingerprint
+    assert committed.book == copy.book
 
 
 def test_a_wrong_hash_is_refused(server: tuple[Path, str], tmp_path: Path) -> None:

@@ -55,6 +55,15 @@ def test_skipped_cases_are_no_licence_for_a_later_call_without(make, root) -> No
         make()
 
 
+def test_a_call_that_is_refused_leaves_others_their_store(make, root) -> None:
+    """A sweep that left the bad case out may be running on it."""
+    (root / "b-label.npy").unlink()
+    store = make(skip_bad=True)
+    with pytest.raises(DataError, match="case b"):
+        make()
+    assert open_store(store.folder) == store
+
+
 def test_only_bad_cases_are_no_dataset(make, root) -> None:
     for path in root.glob("*-label.npy"):
         path.unlink()

@@ -56,10 +56,14 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(make, root, tmp_path) -> N
 
 
 def test_a_repair_that_is_killed_leaves_no_store_behind(make, root, tmp_path) -> None:
+    """From the first case that is replaced on; before that the old store is still true."""
     folder = tmp_path / "store"
-    make(name="x", folder=folder, layouts=None)
-    write_case(root, "c", seed=1)
+    store = make(name="x", folder=folder, layouts=None)
+    for case in "cd":
+        write_case(root, case, seed=1)
     assert child(root, folder, die_at="c").wait() == -9
+    assert open_store(folder) == store
+    assert child(root, folder, die_at="d").wait() == -9
     with pytest.raises(RequestError, match="holds no finished store"):
         open_store(folder)
 

@@ -182,13 +182,17 @@ def test_missing_files(tmp_path: Path) -> None:
         ("a.nrrd", b"no", "is no NRRD file"),
         ("a.nrrd", b"NRRD0004\nsizes: 2 2\n\n", "is no whole NRRD header: 'type' is missing"),
         ("a.nrrd", b"NRRD0004\ntype: short\n\n", "is no whole NRRD header: 'sizes' is missing"),
-        ("a.nrrd", b"NRRD0004\ntype: block\nsizes: 2\n\n", "type 'block' is not read"),
-        ("a.nrrd", b"NRRD0004\ntype: int\nsizes: 2 x\n\n", "sizes '2 x' are no whole numbers"),
+        (
+            "a.nrrd",
+            b"NRRD0004\ntype: block\nsizes: 2\n\n",
+            "its type is not read; save it as short",
+        ),
+        ("a.nrrd", b"NRRD0004\ntype: int\nsizes: 2 x\n\n", "its sizes should be whole numbers"),
         ("a.nrrd", b"NRRD0004\ntype: int\nsizes: 2 0\n\n", "has an empty size '2 0'"),
         (
             "a.nrrd",
             b"NRRD0004\ntype: int\nsizes: 1\nencoding: ascii\n\n1",
-            "encoding 'ascii' is not read; save it raw or gzip",
+            "its encoding is not read; save it raw or gzip",
         ),
         (
             "a.nrrd",
@@ -218,12 +222,12 @@ def test_files_of_another_kind(tmp_path: Path, name: str, content: bytes, messag
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("ElementType = MET_STRING", "ElementType MET_STRING is not read"),
-        ("DimSize = 2 two", "DimSize '2 two' are no whole numbers"),
-        ("CompressedDataSize = x", "CompressedDataSize 'x' are no whole numbers"),
-        ("NDims = 3", "NDims 3 is not DimSize 2 2"),
+        ("ElementType = MET_STRING", "its ElementType is not read; save it as MET_SHORT"),
+        ("DimSize = 2 two", "its DimSize should be whole numbers"),
+        ("CompressedDataSize = x", "its CompressedDataSize should be whole numbers"),
+        ("NDims = 3", "its NDims is not 2, as its DimSize has it"),
         ("DimSize = 2 0", "has an empty DimSize 2 0"),
-        ("HeaderSize = 40", "HeaderSize 40 is not read"),
+        ("HeaderSize = 40", "its HeaderSize is not read; save it without one"),
         ("BinaryData = False", "keeps its voxels as text; save it as binary"),
         ("ElementDataFile = LIST", "spreads its voxels over several files"),
         ("ElementDataFile = a%03d.raw", "spreads its voxels over several files"),
@@ -252,7 +256,7 @@ def test_hdf5(tmp_path: Path, voxels: np.ndarray) -> None:
         file.create_dataset("image", data=voxels, compression="gzip")
         file.create_dataset("huge", shape=(10**6,) * 3, dtype="i2", chunks=(100, 100, 100))
         file.create_group("label")
-    refused(path, "has no dataset 'mask'; it holds huge, image, label", key="mask")
+    refused(path, "has no dataset 'mask' among its 3 entries; save it under", key="mask")
     refused(path, "has no dataset 'label'", key="label")
     refused(path, "its header says 2000000000000000000 bytes of 1000000 x", key="huge")
     spoil(path)
@@ -264,7 +268,7 @@ def test_hdf5(tmp_path: Path, voxels: np.ndarray) -> None:
 def test_npz(tmp_path: Path, voxels: np.ndarray) -> None:
     path = tmp_path / "a.npz"
     np.savez_compressed(path, image=voxels, bad=np.array([{}], dtype=object))
-    refused(path, "has no array 'label'; it holds bad, image", key="label")
+    refused(path, "has no array 'label' among its 2 arrays; save it under", key="label")
     refused(path, "holds Python objects, which are never loaded", key="bad")
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("image.npy", b"\x93NUMPY")

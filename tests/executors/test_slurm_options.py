@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from bench.cli.run import device_of
 from bench.errors import RequestError
 from bench.executors.known import executor_defaults
+from bench.executors.local import Local
 from bench.executors.slurm.options import SlurmOptions, read_options
 
 
@@ -68,12 +70,33 @@ def test_flags_and_setup() -> None:
         ({"wait": "no"}, "executor.wait=no: true or false"),
         ({"sbatch": "=x"}, "executor.sbatch: '=x' is not name=value"),
         ({"time": 2}, "executor.grace=120: the job's whole time is 120 s"),
+        ({"timeout": "2h"}, "executor.timeout=2h: a number above 0, or auto"),
+        ({"timeout": 0}, "executor.timeout=0: a number above 0, or auto"),
+        ({"timeout": math.nan}, "executor.timeout=nan: a number above 0, or auto"),
+        ({"timeout": math.inf}, "executor.timeout=inf: a number above 0, or auto"),
+        ({"timeout": 1e10}, "executor.timeout=10000000000.0: at most 1000000000"),
+        ({"bundle": 10**400}, "executor.bundle=1000"),
+        ({"cpus": 10**10}, "executor.cpus=10000000000: at most 1000000000"),
+        ({"mem": "9" * 400}, "executor.mem=9999"),
+        ({"time": "9" * 5000}, "executor.time=9999"),
     ],
 )
 def test_what_is_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(RequestError) as caught:
         read(**given)
     assert str(caught.value).startswith(message)
+
+
+def test_a_time_for_each_unit() -> None:
+    assert read().timeout is None
+    assert read(timeout=90).timeout == 90.0
+
+
+@pytest.mark.parametrize("name", ["jobs", "threads", "timeout"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 10**400, 0, True, "2h"])
+def test_numbers_that_nobody_can_count_with(name: str, value: Any) -> None:
+    with pytest.raises(RequestError, match=rf"executor\.{name}=.*: (a number above 0|at most)"):
+        Local({name: value})
 
 
 def test_without_slurm_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

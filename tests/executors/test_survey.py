@@ -68,7 +68,7 @@ def test_a_queue_that_does_not_answer_is_said(
     monkeypatch.setenv("PATH", "")
     found = survey(tmp_path)
     assert found.counts == {"not started": 1}
-    assert found.note.startswith("the queue can't be asked, jobs that wait are not seen: squeue: ")
+    assert found.note.startswith("jobs that wait are not seen: squeue: ")
 
 
 def test_nothing_was_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -222,7 +222,7 @@ def hdf5_chunk(file: h5py.File) -> None:
         (hdf5_virtual, "'image' keeps its voxels in other files; save it whole"),
         (hdf5_texts, "real numbers are needed"),
         (hdf5_parts, "real numbers are needed"),
-        (hdf5_nothing, "has no dataset 'image'; it holds image"),
+        (hdf5_nothing, "has no dataset 'image' among its 1 entries; save it"),
         (hdf5_bits, "'image' holds no numbers|real numbers are needed"),
         (hdf5_huge, "more than 2147483648 voxels"),
         (hdf5_tight, "no compression is that tight"),

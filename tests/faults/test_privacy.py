@@ -160,6 +160,26 @@ def test_an_error_names_the_hashed_id_alone(
     assert clear_names(mine)[text.split()[1].rstrip(":")]
 
 
+@pytest.mark.parametrize("hashed", [True, False])
+def test_a_case_left_out_names_no_file_that_its_header_names(
+    mine: Path, ready: Callable[..., Ready], hashed: bool
+) -> None:
+    """Neither below the folder nor elsewhere: the reason goes into records."""
+    for name, data in (
+        (BROKEN, "/export/DOE_JANE_1961/t2.raw"),
+        ("Zweiter", "DOE: JANE 1961.t2 raw"),
+    ):
+        write(mine, name, 9)
+        (mine / "imagesTr" / f"{name}_0000.nii.gz").unlink()
+        header = "NDims = 3\nDimSize = 2 2 2\nElementType = MET_UCHAR\n"
+        path = mine / "imagesTr" / f"{name}_0000.mhd"
+        path.write_text(f"{header}ElementDataFile = {data}\n")
+    skipped = ready(hash_ids=hashed, skip_bad=True).skipped
+    assert len(skipped) == 2
+    for text in skipped:
+        assert not re.search(r"DOE|JANE|1961|raw|mhd|/", text), text
+
+
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="file names here are always text")
 def test_a_name_that_is_no_text(mine: Path, ready: Callable[..., Ready]) -> None:
     """A file system takes any bytes. What can't be written as text is refused, and not heard."""

@@ -109,5 +109,4 @@ def test_a_compression_that_zipfile_does_not_know(tmp_path, refuse):
     at = data.index(b"PK\x01\x02") + 10
     archive.write_bytes(data[:at] + b"\x09" + data[at + 1 :])
     message = refuse(archive)
-    assert message.startswith(f"{archive} is cut short or corrupted (")
-    assert "compression" in message
+    assert message.startswith(f"{archive} is refused: 'a' is packed with deflate64, which may ")

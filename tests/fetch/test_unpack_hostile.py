@@ -138,6 +138,20 @@ def test_an_encrypted_zip(tmp_path, refuse):
     assert refuse(archive) == f"{archive} is refused: 'secret' is encrypted; {TRUST}"
 
 
+@pytest.mark.parametrize(
+    ("method", "word"), [(zipfile.ZIP_BZIP2, "bzip2"), (zipfile.ZIP_LZMA, "LZMA")]
+)
+def test_a_packing_that_zipfile_does_not_bound(tmp_path, refuse, method, word):
+    """It is unpacked whole before it is cut to the size that the archive's list says."""
+    archive = tmp_path / "a.zip"
+    with zipfile.ZipFile(archive, "w") as made:
+        made.writestr("good.txt", b"abc")
+        made.writestr("bad.raw", bytes(1000), method)
+    assert refuse(archive) == (
+        f"{archive} is refused: 'bad.raw' is packed with {word}, which may take all memory; {TRUST}"
+    )
+
+
 def test_a_zip_bomb(tmp_path, refuse):
     archive = make_zip(tmp_path / "a.zip", ("a", bytes(600_000)), ("b", bytes(600_000)))
     assert archive.stat().st_size < 2500

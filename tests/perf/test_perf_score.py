@@ -17,7 +17,8 @@ import numpy.typing as npt
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.score import NSD_TOLERANCE_MM, count_overlap, score_case
+from bench.protocol import NSD_TOLERANCE_MM
+from bench.score import count_overlap, score_case
 
 Pair = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
 SPACING = (2.5, 0.8, 0.8)

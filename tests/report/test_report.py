@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from bench.cards import MethodCard, Option
+from bench.errors import RequestError
+from bench.record.schema import Record
 from bench.registry import discover
 from bench.report import write_report
 from tests.board.factory import record, save
 from tests.conftest import Bench
-from tests.report.conftest import NASTY, volumes
+from tests.report.conftest import NASTY, keep, volumes
 
 CARDS = {name: found.card for name, found in discover().methods.items() if found.card is not None}
 
@@ -144,6 +146,55 @@ def test_a_lost_or_wrong_prediction_is_named(results: Path, tmp_path: Path) -> N
     html = summary.path.read_text()
     assert "Not shown, with the reason:" in html
     assert '"row":"unet"' in html  # its median case
+
+
+def test_data_that_are_not_here_are_named_once_and_the_rest_is_shown(
+    results: Path, tmp_path: Path
+) -> None:
+    """As with dataset=folder, whose folder no record holds."""
+    copy = tmp_path / "copy"
+    shutil.copytree(results, copy)
+    for draw in "01":
+        far = record(
+            [[0.5, 0.4]] * 3,
+            dataset="far",
+            method=f"m{draw}",
+            draw=draw,
+            fingerprint="e" * 64,
+            classes=("organ", "tumour"),
+            predictions=f"predictions/far-{draw}",
+        )
+        save(copy, far)
+        keep(copy, far)
+    asked: list[str] = []
+
+    def some(one: Record, case: str) -> tuple[np.ndarray, np.ndarray]:
+        if one.request.dataset == "far":
+            asked.append(case)
+            raise RequestError("far: no copy of it in /somewhere. Say dataset.root=DIR.")
+        return volumes(one, case)
+
+    summary = write_report(copy, tmp_path / "r.html", cards=CARDS, volumes=some)
+    assert summary.problems == (
+        "far: far: no copy of it in /somewhere. Say dataset.root=DIR; to `report`, say where its "
+        "images are with data.root=DIR",
+    )
+    assert len(asked) == 1
+    assert summary.images == {"toy": 3}
+    assert "say where its images are with data.root=DIR" in summary.path.read_text()
+
+
+def test_a_record_that_points_outside_costs_its_own_cases(results: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(results, copy)
+    save(copy, record([[0.5, 0.4]], method="evil", classes=("organ", "tumour"), predictions="../x"))
+    summary = write_report(copy, tmp_path / "r.html", cards=CARDS, volumes=volumes)
+    assert len(summary.problems) == 3  # worst, median, best
+    assert all(
+        line.startswith("evil: record ") and "leaves the results folder" in line
+        for line in summary.problems
+    )
+    assert summary.images == {"toy": 3}
 
 
 def test_without_records(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from bench.contract import Progress
 from bench.train.fitted import FittedSchedule
-from bench.train.schedule import cosine_decay, warm_up_then
+from bench.train.schedule import cosine_decay
 from bench.unit.clock import BudgetClock
+from tests.train.published import published
 
 
 def factors(
@@ -49,7 +50,7 @@ def test_a_budget_as_long_as_the_recipe_is_the_recipe() -> None:
 def test_without_a_budget_it_is_the_recipes_own() -> None:
     """Its warm-up is not cut, however short the recipe is."""
     found = factors(recipe_steps=1000, at_most=1000)
-    assert found == [warm_up_then(step, steps=1000, warm_up=250) for step in range(1000)]
+    assert found == [published(step, steps=1000, warm_up=250) for step in range(1000)]
 
 
 def test_a_recipe_that_is_stopped_early() -> None:

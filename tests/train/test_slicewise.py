@@ -14,7 +14,6 @@ from bench.data.intensity import normalised
 from bench.data.slices import Canvas
 from bench.protocol import UNLABELLED
 from bench.train.losses import cross_entropy_squared_dice
-from bench.train.schedule import warm_up_then
 from bench.train.slicewise import (
     SliceRecipe,
     adjusted,
@@ -23,6 +22,7 @@ from bench.train.slicewise import (
     predict_slices,
 )
 from bench.unit.clock import BudgetClock
+from tests.train.published import published
 
 Pair = tuple[Tensor, Tensor]
 
@@ -154,7 +154,7 @@ def test_the_published_schedule_is_run_without_a_budget() -> None:
     rates: list[float] = []
     recipe = SliceRecipe(batch=1, epochs=16, planned=20, warm_up=250)
     train(Scalar(), support=[bars(93, side=1)], recipe=recipe, rate=0.005, rates=rates)
-    expected = [0.005 * warm_up_then(step, steps=1_860, warm_up=250) for step in range(1_488)]
+    expected = [0.005 * published(step, steps=1_860, warm_up=250) for step in range(1_488)]
     assert rates == pytest.approx(expected)
 
 

@@ -95,7 +95,7 @@ def test_images_of_other_datasets_come_without_labels_and_with_their_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shelves = {"mine": Shelf(), "theirs": Shelf()}
-    monkeypatch.setattr("bench.unit.task.open_store", lambda folder: shelves[folder.name])
+    monkeypatch.setattr("bench.unit.task.pool_store", lambda unit, pool: shelves[pool.store])
     unit = make_unit(support=[Support(case="c1")]).model_copy(
         update={"others": (PoolSource(dataset="far", store="theirs", cases=["c1", "c7"]),)}
     )

@@ -52,13 +52,18 @@ def check_packed(path: Path, case: str, *, packed: int, expected: int) -> None:
 def check_real(path: Path, case: str, dtype: np.dtype) -> None:
     """Numbers of a fixed size, which no reading turns into objects."""
     if dtype.kind not in "buif" or dtype.hasobject:
-        raise DataError(case, f"{path} holds {str(dtype)[:80]}; real numbers are needed")
+        # Not str(dtype): that of a table has the names of its columns in it.
+        raise DataError(case, f"{path} holds {dtype.name}; real numbers are needed")
 
 
 def beside(path: Path, name: str, case: str) -> Path:
     """The file of voxels that a header names. A header must not make us read anything else."""
     if not name or "\0" in name or "\\" in name or name.startswith("/") or ".." in name.split("/"):
-        raise DataError(case, f"{path}: its voxels are to be in {name!r}, which leaves its folder")
+        # The file is not named: a reason may go into a record, and a name may be a patient's.
+        raise DataError(
+            case,
+            f"{path}: its header names a file of voxels which leaves its folder; put it beside it",
+        )
     return path.parent / name
 
 

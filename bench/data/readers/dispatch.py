@@ -70,7 +70,9 @@ def read_image(path: Path, *, case: str | None = None, key: str = "image") -> Ra
         problem = "".join(char if char.isprintable() else "?" for char in error.problem)
         raise DataError(name, problem) from error
     except _BROKEN as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        # Of the system's errors its word alone: the whole one names a file, a header's, perhaps.
+        said = getattr(error, "strerror", None) or str(error)
+        reason = (said.splitlines() or [type(error).__name__])[0]
         raise DataError(name, f"{path} cannot be read: {reason}") from error
 
 

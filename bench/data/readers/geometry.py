@@ -1,4 +1,7 @@
-"""Numbers of a text header, and the affine that they make."""
+"""Numbers of a text header, and the affine that they make.
+
+What stands there instead is not repeated: a reason may go into a record, a header hold any text.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ def wholes(text: str, what: str, path: Path, case: str) -> tuple[int, ...]:
     """`9 8 5`: sizes, which are no larger than any file."""
     words = text.split()
     if not all(map(_WHOLE.fullmatch, words)):
-        raise DataError(case, f"{path}: {what} '{text[:80]}' are no whole numbers")
+        raise DataError(case, f"{path}: its {what} should be whole numbers; mend its header")
     return tuple(map(int, words))
 
 
@@ -28,7 +31,10 @@ def numbers(text: str, count: int, what: str, path: Path, case: str) -> np.ndarr
     words = text.split()
     found = [float(word) for word in words if _NUMBER.fullmatch(word)]
     if len(words) != count or len(found) != count or not np.isfinite(found).all():
-        raise DataError(case, f"{path}: {what} '{text[:80]}' should be {count} numbers")
+        raise DataError(
+            case,
+            f"{path}: its {what} should be {count} numbers ({len(words)} words); mend its header",
+        )
     return np.array(found)
 
 

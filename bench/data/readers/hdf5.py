@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from math import prod
+import zlib
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from bench.data.readers.claim import check_packed, check_real, claimed_bytes
+from bench.data.readers.hdf5chunks import check_chunks, list_chunks
 from bench.data.readers.image import RawImage
 from bench.errors import DataError
-
-_NAMED = 12
-_LARGEST_CHUNK = 1 << 28
 
 
 def read_hdf5(path: Path, case: str, key: str) -> RawImage:
@@ -30,17 +28,18 @@ def read_hdf5(path: Path, case: str, key: str) -> RawImage:
             raise DataError(case, f"{path}: '{key}' holds no numbers") from error
         check_real(path, case, dtype)
         expected = claimed_bytes(path, case, entry.shape, dtype.itemsize)
-        # A chunk is unpacked whole, however little of it lies in the array.
-        chunk = prod(entry.chunks or ()) * dtype.itemsize
-        if chunk > max(expected, _LARGEST_CHUNK):
-            raise DataError(case, f"{path}: '{key}' is stored in chunks of {chunk} bytes")
-        stored = entry.id.get_storage_size()
-        if stored > path.stat().st_size:
-            raise DataError(case, f"{path}: '{key}' claims {stored} stored bytes: it is cut off")
-        check_packed(path, case, packed=stored, expected=expected)
         try:
+            chunks = list_chunks(entry, path, case, key, expected=expected)
+            in_one = entry.id.get_storage_size() if entry.chunks is None else 0
+            stored = in_one + sum(chunk.size for chunk in chunks)
+            if stored > path.stat().st_size:
+                raise DataError(
+                    case, f"{path}: '{key}' claims {stored} stored bytes: it is cut off"
+                )
+            check_packed(path, case, packed=stored, expected=expected)
+            check_chunks(entry, chunks, path, case, key)
             return RawImage(np.asarray(entry[()]))
-        except OSError as error:
+        except (OSError, zlib.error) as error:
             raise DataError(case, f"{path}: '{key}' is damaged and does not unpack") from error
 
 
@@ -51,10 +50,11 @@ def _dataset(file: h5py.File, path: Path, case: str, key: str) -> h5py.Dataset:
         raise DataError(case, f"{path}: '{key}' is a link; save the array itself")
     entry = file.get(key)
     if not isinstance(entry, h5py.Dataset) or entry.shape is None:
-        names = sorted(n if isinstance(n, str) else n.decode("latin-1") for n in file)
-        more = f", ... ({len(names)} in all)" if len(names) > _NAMED else ""
-        held = ", ".join(name[:80] for name in names[:_NAMED]) or "nothing"
-        raise DataError(case, f"{path} has no dataset '{key}'; it holds {held}{more}")
+        # The others are not named: a reason may go into a record, and a name may be a patient's.
+        raise DataError(
+            case,
+            f"{path} has no dataset '{key}' among its {len(file)} entries; save it under that name",
+        )
     if entry.is_virtual or entry.external:
         raise DataError(case, f"{path}: '{key}' keeps its voxels in other files; save it whole")
     return entry

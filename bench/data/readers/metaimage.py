@@ -54,20 +54,22 @@ def read_meta_header(path: Path, case: str) -> Header:
 
     kind = need("ElementType")
     if kind not in _TYPES:
-        raise DataError(case, f"{path}: ElementType {kind[:80]} is not read")
+        raise DataError(
+            case, f"{path}: its ElementType is not read; save it as MET_SHORT or MET_FLOAT, say"
+        )
     shape = wholes(need("DimSize"), "DimSize", path, case)[::-1]
     channels = whole("ElementNumberOfChannels", "1")
     packed = whole("CompressedDataSize", "0")
     if not shape or min(*shape, channels) < 1:
         raise DataError(case, f"{path} has an empty DimSize {fields['DimSize'][:80]}")
     if need("NDims") != str(len(shape)):
-        said = f"NDims {fields['NDims'][:80]} is not DimSize {fields['DimSize'][:80]}"
-        raise DataError(case, f"{path}: {said}")
+        raise DataError(
+            case, f"{path}: its NDims is not {len(shape)}, as its DimSize has it; mend its header"
+        )
     if not _true(fields.get("BinaryData", "True")):
         raise DataError(case, f"{path} keeps its voxels as text; save it as binary")
     if fields.get("HeaderSize", "0") != "0":
-        skipped = fields["HeaderSize"][:80]
-        raise DataError(case, f"{path}: HeaderSize {skipped} is not read; save it without one")
+        raise DataError(case, f"{path}: its HeaderSize is not read; save it without one")
     name = need("ElementDataFile")
     if name == "LIST" or "%" in name:
         raise DataError(case, f"{path} spreads its voxels over several files; save it as one")
@@ -118,13 +120,15 @@ def _fields(path: Path, case: str) -> tuple[dict[str, str], int]:
         start = file.read(_HEADER_LIMIT)
     fields: dict[str, str] = {}
     at = 0
-    for line in start.splitlines(keepends=True):
+    for number, line in enumerate(start.splitlines(keepends=True), start=1):
         at += len(line)
         key, equals, value = (part.strip() for part in line.decode("latin-1").partition("="))
         if not equals:
             break
         if key in fields:
-            raise DataError(case, f"{path}: {key[:80]} stands in its header twice")
+            raise DataError(
+                case, f"{path}: line {number} of its header repeats a key; remove one of the two"
+            )
         fields[key] = value
         if key == "ElementDataFile":
             return fields, at

@@ -75,9 +75,7 @@ def read_nrrd_header(path: Path, case: str) -> Header:
             raise DataError(case, f"{path}: '{skip}' is not read; save it without one")
     encoding = fields.get("encoding", "").lower()
     if encoding not in ("raw", "gzip", "gz"):
-        raise DataError(
-            case, f"{path}: encoding '{encoding[:80]}' is not read; save it raw or gzip"
-        )
+        raise DataError(case, f"{path}: its encoding is not read; save it raw or gzip")
     if dtype.itemsize > 1 and order not in ("little", "big"):
         raise DataError(case, f"{path} does not say its 'endian', little or big; save it anew")
     return Header(
@@ -96,7 +94,7 @@ def _dtype(fields: dict[str, str], path: Path, case: str) -> np.dtype:
     kind = fields["type"].lower().removesuffix("_t")
     kind = _TYPES.get(kind, kind)
     if kind not in _TYPES.values():
-        raise DataError(case, f"{path}: type '{fields['type'][:80]}' is not read")
+        raise DataError(case, f"{path}: its type is not read; save it as short or float, say")
     return np.dtype(kind)
 
 
@@ -122,7 +120,9 @@ def _vectors(text: str, count: int, what: str, path: Path, case: str) -> np.ndar
     """`(1,0,0) (0,1,0) (0,0,1)` -> (count, 3)."""
     found = _VECTOR.findall(text)
     if len(found) != count or _VECTOR.sub("", text).strip():
-        raise DataError(case, f"{path}: {what} '{text[:80]}' should be {count} vectors")
+        raise DataError(
+            case, f"{path}: its {what} should be {count} vectors, each in brackets; mend its header"
+        )
     return np.array([numbers(part.replace(",", " "), 3, what, path, case) for part in found])
 
 
@@ -134,7 +134,7 @@ def _fields(path: Path, case: str) -> tuple[dict[str, str], int]:
         raise DataError(case, f"{path} is no NRRD file")
     fields: dict[str, str] = {}
     at = 0
-    for line in start.splitlines(keepends=True):
+    for number, line in enumerate(start.splitlines(keepends=True), start=1):
         at += len(line)
         text = line.decode("latin-1").strip()
         if not text:
@@ -144,6 +144,8 @@ def _fields(path: Path, case: str) -> tuple[dict[str, str], int]:
         if colon and not text.startswith("#") and not value.startswith("="):
             key = key.strip().lower()
             if key in fields:
-                raise DataError(case, f"{path}: '{key[:80]}' stands in its header twice")
+                raise DataError(
+                    case, f"{path}: line {number} of its header repeats a key; remove one"
+                )
             fields[key] = value.strip()
     return fields, at

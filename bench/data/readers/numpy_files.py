@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.lib import format as npy
 from bench.data.readers.claim import check_packed, check_real, claimed_bytes
 from bench.data.readers.image import RawImage
 from bench.errors import DataError
+from bench.record.zipped import unbounded_packing
 
 # NotImplementedError and RuntimeError: a compression that zipfile does not know, a password.
 _BROKEN = (
@@ -25,7 +27,6 @@ _BROKEN = (
     NotImplementedError,
     RuntimeError,
 )
-_NAMED = 12
 _LONGEST_HEADER = 10_000
 
 
@@ -40,12 +41,15 @@ def read_npz(path: Path, case: str, key: str) -> RawImage:
     except (zipfile.BadZipFile, OSError) as error:
         raise DataError(case, f"{path} is no .npz file, or it is cut off") from error
     with archive:
-        names = sorted(name.removesuffix(".npy") for name in archive.namelist())
-        if f"{key}.npy" not in archive.namelist():
-            more = f", ... ({len(names)} in all)" if len(names) > _NAMED else ""
-            held = ", ".join(name[:80] for name in names[:_NAMED]) or "nothing"
-            raise DataError(case, f"{path} has no array '{key}'; it holds {held}{more}")
-        member = archive.getinfo(f"{key}.npy")
+        names = archive.namelist()
+        if f"{key}.npy" not in names:
+            # They are not named: a reason may go into a record, and a name may be a patient's.
+            raise DataError(
+                case,
+                f"{path} has no array '{key}' among its {len(names)} arrays; save it under that "
+                "name",
+            )
+        member = _member(archive, path, case, key)
         check_packed(path, case, packed=member.compress_size, expected=member.file_size)
         try:
             with archive.open(member) as file:
@@ -57,10 +61,22 @@ def read_npz(path: Path, case: str, key: str) -> RawImage:
 def npz_shape(path: Path, case: str, key: str) -> tuple[int, ...]:
     """The shape of one array, from its header alone."""
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as file:
+        with (
+            zipfile.ZipFile(path) as archive,
+            archive.open(_member(archive, path, case, key)) as file,
+        ):
             return _header(file, path, case)[0]
     except _BROKEN as error:
         raise DataError(case, f"{path} is no .npz file with an array '{key}'") from error
+
+
+def _member(archive: zipfile.ZipFile, path: Path, case: str, key: str) -> zipfile.ZipInfo:
+    member = archive.getinfo(f"{key}.npy")
+    if packing := unbounded_packing(member):
+        raise DataError(
+            case, f"{path}: '{key}' is packed with {packing}; save it with np.savez_compressed"
+        )
+    return member
 
 
 def _read(file: IO[bytes], size: int, path: Path, case: str) -> np.ndarray:
@@ -71,8 +87,9 @@ def _read(file: IO[bytes], size: int, path: Path, case: str) -> np.ndarray:
         raise DataError(
             case, f"{path} holds {held} bytes of voxels, its header says {expected}: it is cut off"
         )
-    # Reading to the end lets the archive check its CRC; numpy's own loader stops just before.
-    flat = np.frombuffer(file.read(), dtype=dtype)
+    # To the end, where the archive checks its CRC; numpy's own loader stops just before. Not
+    # without a number: the archive would unpack what goes beyond it, too.
+    flat = np.frombuffer(file.read(expected), dtype=dtype)
     return flat.reshape(shape, order="F" if fortran else "C")
 
 
@@ -86,7 +103,7 @@ def _header(file: IO[bytes], path: Path, case: str) -> tuple[tuple[int, ...], bo
             raise DataError(case, f"{path} is no NumPy array: its header is too long")
         file.seek(at)
         shape, fortran, dtype = read(file)
-    except ValueError as error:
+    except (ValueError, TokenError) as error:
         raise DataError(case, f"{path} is no NumPy array") from error
     if dtype.hasobject:
         raise DataError(case, f"{path} holds Python objects, which are never loaded")

@@ -19,7 +19,6 @@ from bench.executors.slurm.queue import check_slurm
 from bench.executors.slurm.submit import submit
 from bench.executors.sweeps import FOLDER
 from bench.unit.spec import Unit
-from bench.unit.trail import Trail
 
 POLL = 2.0
 """Seconds between two looks at the queue and the records."""
@@ -27,8 +26,9 @@ LATE = 2
 """Looks at which a job is gone and its unit has no record, before that is believed: a shared disk
 may show a file some seconds after it was written."""
 ITS_FAULT = ("OUT_OF_MEMORY", "FAILED", "TIMEOUT")
-"""Ends of a job that a unit which had begun is recorded with. A node that fails, or somebody who
-cancels, says nothing about the unit: it is left for the next run."""
+"""Ends of a job that a unit is recorded with, where this job had started it and it did not stop by
+itself. A node that fails, or somebody who cancels, says nothing about the unit, nor does a job that
+never came to it: it is left for the next run, with the state that an earlier start has saved."""
 
 
 class Slurm:
@@ -70,11 +70,11 @@ class Slurm:
                 time.sleep(5 * POLL)
                 continue
             for key, unit in list(waiting.items()):
-                event = _ended(unit, claims)
+                event = claims.ended(unit)
                 place = found.get(key)
                 if event is None and place is not None and place.job is not None:
                     missed.pop(key, None)
-                    if key not in started and not place.job.queued and Trail(unit).folder.is_dir():
+                    if key not in started and not place.job.queued and place.start(key):
                         started.add(key)
                         report(Event("started", unit))
                     continue
@@ -89,20 +89,15 @@ class Slurm:
                 time.sleep(POLL)
 
 
-def _ended(unit: Unit, claims: Claims) -> Event | None:
-    record = claims.result(unit)
-    if record is None:
-        return None
-    return Event("done" if record.status == "done" else "failed", unit, record.reason)
-
-
 def _gone(unit: Unit, place: Place | None) -> Event:
     """Its job is no longer there, and left no record."""
-    state, more = ("", "") if place is None else place.end()
-    number = None if place is None else place.number
-    reason = f"its job {number or ''} ended".replace("  ", " ")
+    if place is None:
+        return Event("stopped", unit, "its job ended")
+    state, more = place.end()
+    reason = f"its job {place.number or ''} ended".replace("  ", " ")
     reason += f" as {state}" if state else ""
     reason += f" {more}" if more else ""
-    if state in ITS_FAULT and Trail(unit).folder.is_dir():
+    start = place.start(unit.key)
+    if state in ITS_FAULT and start is not None and not start.stopped:
         return fail(unit, f"{reason}, without a record")
     return Event("stopped", unit, reason)

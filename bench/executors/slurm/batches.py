@@ -6,14 +6,18 @@ array. A shell that is killed between two lines leaves nothing that the next one
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
+from bench.errors import RequestError
 from bench.executors.slurm.queue import Job, end_of, live_jobs
+from bench.executors.starts import Start, last_start
 from bench.executors.sweeps import FOLDER, write_json
+from bench.smallfile import read_json
 
 SETTLED = 3600.0
 """Seconds after which a submission has come to its end, one way or the other."""
@@ -38,16 +42,26 @@ class Array:
         return self.job if len(self.keys) == 1 else f"{self.job}_{index}"
 
 
+ARRAYS = TypeAdapter(tuple[Array, ...])
+STARTS = TypeAdapter(dict[str, str])
+
+
 @dataclass(frozen=True)
 class Batch:
-    """One submission. `folder`: what its jobs read, and where Slurm puts their output."""
+    """One submission.
+
+    folder  what its jobs read, and where Slurm puts their output
+    starts  its units that had been started before, each with the name of its last start
+    """
 
     folder: Path
     arrays: tuple[Array, ...]
+    starts: Mapping[str, str] = field(default_factory=dict)
 
     def write(self) -> None:
-        content = {"arrays": [asdict(array) for array in self.arrays]}
-        write_json(self.folder / "batch.json", content)
+        """On the disk when it returns: jobs are submitted then, and nothing else names them."""
+        content = {"arrays": [asdict(array) for array in self.arrays], "starts": dict(self.starts)}
+        write_json(self.folder / "batch.json", content, lasting=True)
 
     def with_job(self, name: str, job: str) -> Batch:
         arrays = tuple(replace(a, job=job) if a.name == name else a for a in self.arrays)
@@ -84,6 +98,11 @@ class Place:
     def number(self) -> str | None:
         return self.job.id if self.job else self.array.job_of(self.index)
 
+    def start(self, key: str) -> Start | None:
+        """The unit's last start, where it was made since the job was submitted."""
+        start = last_start(self.batch.folder.parents[1], key)
+        return None if start is None or start.name == self.batch.starts.get(key) else start
+
     def end(self) -> tuple[str, str]:
         return ("", "") if self.number is None else end_of(self.number)
 
@@ -94,11 +113,17 @@ def read_batches(results: Path) -> Iterator[Batch]:
         (results / FOLDER).glob("slurm-*/batch.json"), key=lambda file: file.stat().st_mtime_ns
     )
     for file in files:
-        arrays = [
-            Array(a["name"], a["stage"], tuple(map(tuple, a["keys"])), a["job"])
-            for a in json.loads(file.read_bytes())["arrays"]
-        ]
-        yield Batch(file.parent, tuple(arrays))
+        try:
+            content = read_json(file)
+            arrays = ARRAYS.validate_python(content["arrays"])
+            starts = STARTS.validate_python(content.get("starts", {}))
+        except (OSError, ValueError, LookupError, TypeError):
+            name = file.parent.name.replace("slurm", "sambench", 1)
+            raise RequestError(
+                f"{file} can't be read: when no job {name}-* is left (squeue --me), delete "
+                f"{file.parent}; the same `run` command submits again what has no record"
+            ) from None
+        yield Batch(file.parent, arrays, starts)
 
 
 def last_output(results: Path, key: str) -> Path | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench.record.store import record_path
+from bench.errors import RequestError
+from bench.record.store import read_record, record_path
 from bench.unit.spec import Unit
 
 LOOKED_AT = 9
@@ -65,16 +65,20 @@ def _expected(unit: Unit) -> Expected:
 
 
 def _earlier(unit: Unit) -> list[float]:
-    """Wall seconds of done units of this kind, on the same kind of device."""
+    """Wall seconds of done units of this kind, on the same kind of device. A damaged record says
+    nothing here; `status` and the board name it."""
     example = record_path(Path(unit.results), unit.request, unit.key)
     budget, backbone = unit.request.budget.name, unit.request.backbone
     kind = re.sub(r"[^A-Za-z0-9.+=-]", "_", f"{budget}-{backbone}")
     seconds: list[float] = []
     for file in sorted(example.parent.glob(f"[!.]*-{kind}-*.json")):
-        record = json.loads(file.read_bytes())
-        on_cpu = record["machine"]["device"] == "cpu"
-        if record["harness"] and on_cpu == (unit.device == "cpu"):
-            seconds.append(record["harness"]["wall_seconds"])
+        try:
+            record = read_record(file)
+        except RequestError:
+            continue
+        on_cpu = record.machine.device == "cpu"
+        if record.harness is not None and on_cpu == (unit.device == "cpu"):
+            seconds.append(record.harness.wall_seconds)
         if len(seconds) == LOOKED_AT:
             break
     return seconds

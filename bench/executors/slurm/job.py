@@ -19,10 +19,11 @@ from bench.executors.events import Event
 from bench.executors.local import Local
 from bench.executors.process import UnitProcess, ask_all, start
 from bench.unit.spec import Unit
+from bench.unit.stop import STOPPED
 from bench.unit.trail import Trail
 
 TRIES = 3
-"""Starts of a unit that cannot go on where it was stopped, each ended by the job's time limit."""
+"""Starts of what cannot go on where it was stopped, each ended by the job's time limit."""
 SLACK = 90.0
 """Slurm's warning may come a minute early, and it looks at its clock twice a minute."""
 TERMINATED = 25.0
@@ -33,11 +34,13 @@ TERMINATED = 25.0
 class SlurmJob:
     """file     its units, as `submit` wrote them
     minutes  its limit; grace: seconds before it at which Slurm warns
+    stops    keys of the units that this limit has stopped, each as often as it did
     """
 
     file: str
     minutes: int
     grace: int
+    stops: tuple[str, ...] = ()
     began: float = 0.0
     _alone: UnitProcess | None = None
 
@@ -56,34 +59,46 @@ class SlurmJob:
             time.sleep(1)
 
     def checkpoint(self) -> Any:
-        """submitit calls it on SIGUSR2: what it gives back is put into the queue again."""
+        """submitit calls it on SIGUSR2: what it gives back is put into the queue again; with None
+        the job ends."""
         from submitit.helpers import DelayedSubmission
 
-        stopped = self._local.running()
         self._stop(max(5.0, self.grace - SLACK / 2))
+        stops = self.stops
         if time.monotonic() - self.began >= 60 * self.minutes - self.grace - SLACK:
-            for unit in stopped:
-                self._give_up(unit)
-        return DelayedSubmission(SlurmJob(self.file, self.minutes, self.grace))
+            stopped = self._stopped()
+            stops += tuple(process.unit.key for process in stopped)
+            for process in stopped:
+                unit = process.unit
+                if stops.count(unit.key) < TRIES or _goes_on(unit):
+                    continue
+                if unit.stage == "pretrain":
+                    print(f"pre-training {unit.title}: {self._too_often()}", flush=True)
+                    return None
+                process.end()
+                _say(fail(unit, self._too_often()))
+        return DelayedSubmission(SlurmJob(self.file, self.minutes, self.grace, stops))
 
     def _stop(self, seconds: float) -> None:
         self._local.stop(seconds)
         if self._alone is not None:
             ask_all([self._alone], seconds=seconds)
 
+    def _stopped(self) -> list[UnitProcess]:
+        """Those that came to no end, whether they stopped as they were asked or did not."""
+        asked = [*self._local.running(), *([self._alone] if self._alone is not None else [])]
+        return [process for process in asked if process.code() in (None, STOPPED)]
+
     def _terminate(self, number: int, frame: Any) -> None:
         self._ended = True
         self._stop(TERMINATED)
 
-    def _give_up(self, unit: Unit) -> None:
-        """A unit that began anew each time, and never came to its end."""
-        trail = Trail(unit)
-        if len(trail.past) >= TRIES and not trail.saved:
-            fail(
-                unit,
-                f"stopped {len(trail.past)} times by its job's limit of {self.minutes} min, and "
-                "its method can't go on where it was stopped: give it more executor.time",
-            )
+    def _too_often(self) -> str:
+        """Of what began anew each time, and never came to its end."""
+        return (
+            f"stopped {TRIES} times by its job's limit of {self.minutes} min, and its method can't "
+            "go on where it was stopped: give it more executor.time"
+        )
 
     def _pretrain(self, units: list[Unit], *, threads: int) -> None:
         """Leaves no record; whoever needs it and does not find it meets the same error."""
@@ -93,9 +108,19 @@ class SlurmJob:
                 return
             log = Path(unit.results) / "logs" / f"{unit.pretrain.key}.log"
             self._alone = start(unit, threads=threads, log=log)
-            while self._alone.code() is None:
-                time.sleep(0.2)
-            self._alone.end()
+            try:
+                while self._alone.code() is None:
+                    time.sleep(0.2)
+            finally:
+                self._alone.end()
+
+
+def _goes_on(unit: Unit) -> bool:
+    """It has saved a state: its next start is not the first one over again."""
+    if unit.stage == "pretrain" and unit.pretrain is not None:
+        saved = f"{unit.pretrain.key}.saved.safetensors"
+        return (Path(unit.results) / "pretrained" / saved).is_file()
+    return Trail(unit).saved
 
 
 def _say(event: Event) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.errors import RequestError
-from bench.executors.options import gigabytes, minutes, switch, whole_number
+from bench.executors.options import above_zero, gigabytes, minutes, switch, whole_number
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class SlurmOptions:
     """minutes  limit of a job; None: from what its units are expected to take
     extra    further flags of sbatch
     bundle   seconds of expected work in a job; grace: before its end, to save
+    timeout  seconds for one unit; None: from its budget
     """
 
     partition: str | None
@@ -29,7 +30,7 @@ class SlurmOptions:
     extra: Mapping[str, Any]
     bundle: float
     grace: int
-    timeout: float | str
+    timeout: float | None
     wait: bool
 
 
@@ -45,7 +46,7 @@ def read_options(given: Mapping[str, Any]) -> SlurmOptions:
         extra=_flags(given["sbatch"]),
         bundle=60.0 * whole_number(given, "bundle", least=0),
         grace=whole_number(given, "grace"),
-        timeout=given["timeout"],
+        timeout=above_zero(given, "timeout"),
         wait=switch(given, "wait"),
     )
     if read.minutes is not None and read.grace >= 60 * read.minutes:

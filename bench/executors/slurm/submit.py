@@ -15,6 +15,7 @@ from bench.executors.slurm.batches import Array, Batch, places
 from bench.executors.slurm.expected import Bundle, bundles, expectations
 from bench.executors.slurm.job import SlurmJob
 from bench.executors.slurm.options import SlurmOptions
+from bench.executors.starts import start_names
 from bench.executors.sweeps import FOLDER, write_json
 from bench.registry import ROOT
 from bench.unit.spec import Unit
@@ -24,7 +25,7 @@ LONGEST_ARRAY = 1000
 MARGIN = 300.0
 """Seconds that a job gets on top of its units."""
 ENDLESS = 1000
-"""Times that a job is put back: how often a unit may be stopped is counted by the unit."""
+"""Times that submitit puts a job back: how often is too often, the job itself knows."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,9 @@ def submit(
     }
     batch_id = uuid.uuid4().hex[:8]
     planned = _plan(todo, options, batch_id, ahead)
-    batch = Batch(results / FOLDER / f"slurm-{batch_id}", tuple(plan.array for plan in planned))
+    arrays = tuple(plan.array for plan in planned)
+    starts = start_names(results, (unit.key for unit in todo))
+    batch = Batch(results / FOLDER / f"slurm-{batch_id}", arrays, starts)
     batch.write()
     for plan in planned:
         job = _submit_array(batch, plan, before, options, ahead.get(plan.after or ""))

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from bench.errors import RequestError
 from bench.record.whole import whole
@@ -30,8 +29,3 @@ def load_state(path: Path, asked: dict[str, Any]) -> dict[str, Any] | None:
                 "give the same value or another out="
             )
     return state
-
-
-def tensors_equal(left: dict[str, Tensor], right: dict[str, Tensor]) -> bool:
-    """Whether two state dictionaries hold the same names and the same bits."""
-    return left.keys() == right.keys() and all(torch.equal(left[k], right[k]) for k in left)
