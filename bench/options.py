@@ -101,13 +101,20 @@ class Option(BaseModel):
 
     def _chosen(self, value: Any, label: str) -> OptionValue:
         assert self.choices is not None
-        allowed = {str(choice): choice for choice in self.choices}
-        text = str(value)
+        allowed = {_typed(choice): choice for choice in self.choices}
+        text = _typed(value)
         if text not in allowed and type(value) is int:  # 1 for 1.0
-            text = str(float(value))
+            text = _typed(float(value))
         if text not in allowed:
-            raise unknown(f"value for {label}", str(value), allowed)
+            raise unknown(f"value for {label}", _typed(value), allowed)
         return allowed[text]
+
+
+def _typed(value: object) -> str:
+    """As a user types it. Hydra makes a bool of the word true, whatever the card means by it."""
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _like(kind: type | None, value: Any, label: str, auto: str = "") -> Any:

@@ -190,13 +190,14 @@ def _unit(
     pretrain, pretrains = None, card.pretrains(request.options)
     if pretrains is not None:
         shared = ("protocol", "method", "source", "data", "seed", "budget", "checkpoints")
-        options = {name: request.options[name] for name in pretrains.options}
-        pretrain = PretrainSpec(
-            key=key_of(
-                {**{k: content[k] for k in shared}, "pool": pool.content, "options": options}
-            ),
-            share=pretrains.share,
-        )
+        stage = {
+            **{name: content[name] for name in shared},
+            "pool": pool.content,
+            "options": {name: request.options[name] for name in pretrains.options},
+            "share": pretrains.share,
+            "device": device.partition(":")[0],  # by which `auto` settles sizes
+        }
+        pretrain = PretrainSpec(key=key_of(stage), share=pretrains.share)
     return Unit(
         key=key_of(content),
         request=request,

@@ -115,7 +115,7 @@ MakePlan = Callable[..., Plan]
 def plan(registry: Registry, cache: Path, tmp_path: Path) -> MakePlan:
     """plan("pool=first,second", ...): of `looks` on the data `first`, unless it says otherwise."""
 
-    def call(*words: str) -> Plan:
+    def call(*words: str, device: str = "cpu") -> Plan:
         given = {word.partition("=")[0] for word in words}
         usual = {
             "method": "method=looks",
@@ -134,7 +134,7 @@ def plan(registry: Registry, cache: Path, tmp_path: Path) -> MakePlan:
             )
             for choice in demand.choices
         }
-        return make_plan(demand, registry, ready, device="cpu")
+        return make_plan(demand, registry, ready, device=device)
 
     return call
 
@@ -175,6 +175,15 @@ def test_draws_and_shots_share_one_pretraining(plan: MakePlan) -> None:
         assert len({unit.key for unit in units}) == 6
         assert len({unit.pretrain.key for unit in units if unit.pretrain}) == 1
         assert len({tuple(unit.pool) for unit in units}) == 1
+
+
+def test_devices_share_no_pretraining(plan: MakePlan) -> None:
+    """`auto` may mean another width there: the weights would not fit, or the times not hold."""
+    here, there = (only(plan(device=device)) for device in ("cpu", "cuda"))
+    assert here.key == there.key
+    assert here.pretrain
+    assert there.pretrain
+    assert here.pretrain.key != there.pretrain.key
 
 
 def test_other_datasets_give_their_training_patients(

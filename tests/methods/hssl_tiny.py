@@ -12,8 +12,7 @@ import torch
 from bench.contract import Volume
 from methods.hssl.method import HSSL
 from tests.methods import tiny
-from tests.methods.sam_tiny import NANO
-from tests.methods.tiny import options, setting, volume
+from tests.methods.tiny import backbone, options, setting, volume
 
 SIDE = 32
 
@@ -50,7 +49,8 @@ def hssl(seed: int = 0, **changes: Any) -> HSSL:
     }
     if small.get("apply_to") == "sam_lora":
         small.update(image_size=64, pretrain_size=changes.get("pretrain_size", 64))
-    return HSSL(options("hssl", **small), replace(setting(1), backbone={**NANO, "dino": "nano"}))
+    chosen = options("hssl", **small)
+    return HSSL(chosen, replace(setting(1), backbone=backbone("hssl", chosen)))
 
 
 phase = partial(tiny.phase, classes=1)

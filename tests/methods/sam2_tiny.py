@@ -11,22 +11,22 @@ import torch
 
 from bench.contract import Volume
 from bench.registry import discover, load
-from tests.methods.tiny import options, setting, volume
+from tests.methods.tiny import backbone, options, setting, volume
 
 SIZE = 64
-NANO = {"sam": "nano", "sam2": "nano", "dino": "nano"}
 
 
 def sam2_method(name: str, cache: Path, *, classes: int = 2, **changes: Any) -> Any:
     """The method with the card's defaults and these changes, on the CPU."""
     torch.manual_seed(0)
-    known = discover().method(name)[1].options
+    found, card = discover().method(name)
+    known = card.options
     small = {"image_size": SIZE, "dino_size": SIZE}
     given = {key: value for key, value in {**small, **changes}.items() if key in known}
     assert set(changes) <= set(given)
-    found, _ = discover().method(name)
-    where = replace(setting(classes), backbone=NANO, cache=cache)
-    return load(found)(options(name, **given), where)
+    chosen = options(name, **given)
+    where = replace(setting(classes), backbone=backbone(name, chosen), cache=cache)
+    return load(found)(chosen, where)
 
 
 def disks(patient: str, *, depth: int = 4, seed: int = 0, side: int = 48) -> Volume:

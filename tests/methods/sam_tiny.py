@@ -10,10 +10,9 @@ import torch
 
 from bench.registry import discover, load
 from tests.methods.test_unet import squares
-from tests.methods.tiny import blind, options, pulled, setting
+from tests.methods.tiny import backbone, blind, options, pulled, setting
 
 SIZE = 64
-NANO = {"sam": "nano", "sam2": "nano"}
 
 
 def sam_method(name: str, *, seed: int = 0, classes: int = 2, **changes: Any) -> Any:
@@ -21,7 +20,8 @@ def sam_method(name: str, *, seed: int = 0, classes: int = 2, **changes: Any) ->
     torch.manual_seed(seed)
     given = {"image_size": SIZE, "batch": 4, **changes}
     found, _ = discover().method(name)
-    return load(found)(options(name, **given), replace(setting(classes), backbone=NANO))
+    chosen = options(name, **given)
+    return load(found)(chosen, replace(setting(classes), backbone=backbone(name, chosen)))
 
 
 def tensors(method: Any) -> dict[str, torch.Tensor]:

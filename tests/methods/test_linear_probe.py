@@ -17,15 +17,16 @@ from bench.unit.state import load_state, save_state
 from methods.linear_probe.logistic import NEVER, Logistic, fit, untrained
 from methods.linear_probe.method import LinearProbe
 from tests.methods.test_unet import squares
-from tests.methods.tiny import adapt, blind, dice, options, setting, volume
+from tests.methods.tiny import adapt, backbone, blind, dice, options, setting, volume
 
 FAMILIES = ("dino", "sam")
 
 
 def probe(cache: Path, *, seed: int = 0, **changes: object) -> LinearProbe:
     given = {"image_size": 128, **changes}
-    here = replace(setting(2, seed), backbone={"dino": "nano", "sam": "nano"}, cache=cache)
-    return LinearProbe(options("linear_probe", **given), here)
+    chosen = options("linear_probe", **given)
+    known = backbone("linear_probe", chosen)
+    return LinearProbe(chosen, replace(setting(2, seed), backbone=known, cache=cache))
 
 
 def examples() -> tuple[torch.Tensor, torch.Tensor]:

@@ -18,8 +18,8 @@ from bench.registry import discover
 from bench.unit.clock import BudgetClock
 from bench.unit.drive import drive
 from bench.unit.rng import RandomStream
-from tests.methods.sam2_tiny import NANO, as_patient, disks, sam2_method
-from tests.methods.tiny import adapt, blind, dice, pulled, setting
+from tests.methods.sam2_tiny import as_patient, disks, sam2_method
+from tests.methods.tiny import NANO, adapt, blind, dice, pulled, setting
 
 SUPPORT = [disks("a", seed=1), disks("b", seed=2)]
 

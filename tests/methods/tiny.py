@@ -13,6 +13,8 @@ from bench.contract import Progress, Setting, Task, Volume
 from bench.registry import discover, make_options
 from bench.unit.clock import BudgetClock
 
+NANO = {"sam": "nano", "sam2": "nano", "dino": "nano"}
+
 
 def volume(
     label: np.ndarray,
@@ -46,6 +48,12 @@ def setting(classes: int = 1, seed: int = 0) -> Setting:
 def options(method: str, **changes: Any) -> SimpleNamespace:
     """The card's defaults with these changes, each held against the card."""
     return make_options(discover().method(method)[0], changes)
+
+
+def backbone(method: str, chosen: SimpleNamespace) -> dict[str, str]:
+    """Checkpoints as a unit gets them: of the families that the card names for these options."""
+    families = discover().method(method)[1].families(vars(chosen))
+    return {family: NANO[family] for family in families}
 
 
 def pulled(

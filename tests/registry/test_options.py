@@ -74,7 +74,7 @@ def test_options_take_what_fits(tmp_path: Path, name: str, value: object, taken:
         ("sizes", [8, "b"], "option sizes of method mine: in [8, 'b']: 'b' is not a whole number"),
         ("mode", "c", "unknown value for option mode of method mine 'c'; known: a, b"),
         ("level", 3, "unknown value for option level of method mine '3'; known: 1.0, 2.5"),
-        ("tri", 1, "unknown value for option tri of method mine '1'; known: False, None, True"),
+        ("tri", 1, "unknown value for option tri of method mine '1'; known: false, null, true"),
         (
             "stpes",
             1,

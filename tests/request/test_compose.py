@@ -8,7 +8,7 @@ import pytest
 
 from bench.errors import RequestError
 from bench.record.schema import BudgetSpec
-from bench.registry import Registry
+from bench.registry import Registry, discover
 from bench.request.compose import compose_data, compose_demand
 from tests.request.conftest import Compose
 
@@ -139,6 +139,24 @@ def test_a_whole_number_may_stand_for_a_fraction(compose: Compose) -> None:
     (choice,) = compose("method.lr=1").choices
     assert choice.options["lr"] == 1.0
     assert isinstance(choice.options["lr"], float)
+
+
+@pytest.mark.parametrize(
+    ("method", "option", "choice"),
+    [
+        pytest.param(name, option, choice, id=f"{name}-{option}={choice}")
+        for name, found in sorted(discover().methods.items())
+        if found.card is not None
+        for option, about in found.card.options.items()
+        for choice in about.choices or ()
+    ],
+)
+def test_every_choice_of_every_card_can_be_typed(method: str, option: str, choice: object) -> None:
+    word = str(choice).lower() if isinstance(choice, bool) else choice
+    words = [f"method={method}", "dataset=phantom", f"method.{option}={word}"]
+    (chosen,) = compose_demand(words, discover(), gpu=False).choices
+    assert chosen.options[option] == choice
+    assert type(chosen.options[option]) is type(choice)
 
 
 def test_sweeps_over_options(compose: Compose) -> None:
