@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Literal
 
 import numpy as np
@@ -32,11 +34,10 @@ class Effect:
     patients: int
 
     def outcome(self, above: float | None, below: float | None) -> Outcome:
-        """Sure only where the whole interval is on one side of the bound. Two rows that are equal
-        throughout (both found nothing, say) are no answer."""
+        """Sure only where the whole interval is on one side of the bound."""
         bound = above if above is not None else below
         assert bound is not None
-        if self.low is None or self.high is None or self.low == self.high == bound:
+        if self.low is None or self.high is None:
             return "open"
         over, under = self.low >= bound, self.high <= bound
         if above is not None:
@@ -49,7 +50,8 @@ def score_effect(
 ) -> Effect | None:
     """Of two complete cells, paired by patient and by the draws that they have in common.
 
-    A ratio is that of the means; its interval is worked out on its logarithm (delta method).
+    A ratio is that of the means; its interval is worked out on its logarithm (delta method). Rows
+    that are equal throughout (both found nothing, say) have none: they are no answer.
     """
     draws = sorted({*first.draws} & {*second.draws}, key=draw_order)
     patients = tuple(sorted({p for unit in (*first.units, *second.units) for p in unit.patients}))
@@ -68,8 +70,8 @@ def score_effect(
             return Effect(None, None, None, *a.shape)
         parts = (a - means[0]) / means[0] - (b - means[1]) / means[1]
         found, back = two_level(math.log(means[0] / means[1]) + parts), math.exp
-    middle, reach = float(found.mean), float(found.reach(1 - alpha / 2))
-    if not found.known:
+    middle, reach = float(found.mean), float(found.careful_reach(alpha))
+    if not found.known or np.array_equal(a, b):
         return Effect(back(middle), None, None, *a.shape)
     return Effect(back(middle), back(middle - reach), back(middle + reach), *a.shape)
 
@@ -77,38 +79,63 @@ def score_effect(
 def epochs_ratio(first: Cell, second: Cell, *, alpha: float) -> Effect | None:
     """Epochs to converge, draw by draw: a t interval on the logarithm of the ratio.
 
-    A run that did not converge needed more than it was given, so its draw's ratio is bounded on one
-    side only. The lower limit is that of the lower bounds, the upper one that of the upper bounds.
+    A run was seen at its probes alone: it converged after the one before. One that did not needed
+    more than it was given. So a draw's ratio has two bounds, each the mean over its seeds: the
+    lower limit is that of the lower bounds, the upper one that of the upper bounds.
     """
-    ratios = [
-        bounds
-        for place in sorted({(u.draw, u.seed) for u in first.units})
-        for a in first.units
-        for b in second.units
-        if (a.draw, a.seed) == place == (b.draw, b.seed) and (bounds := _bounds(a, b))
-    ]
+    by_draw: dict[str, list[Ratio]] = defaultdict(list)
+    for a in first.units:
+        for b in second.units:
+            if (a.draw, a.seed) == (b.draw, b.seed) and (ratio := _ratio(a, b)):
+                by_draw[a.draw].append(ratio)
+    ratios = [_mean(by_draw[draw]) for draw in sorted(by_draw, key=draw_order)]
     if not ratios:
         return None
-    lows, highs = zip(*ratios, strict=True)
-    exact = all(low == high for low, high in ratios)
-    value = math.exp(sum(lows) / len(lows)) if exact else None
-    draws = len({u.draw for u in first.units} & {u.draw for u in second.units})
+    exact = [ratio.exact for ratio in ratios if ratio.exact is not None]
+    value = math.exp(fmean(exact)) if len(exact) == len(ratios) else None
     patients = first.dice.patients if first.dice else 0
     if len(ratios) < 2:
-        return Effect(value, None, None, draws, patients)
-    low, high = _limit(lows, alpha, -1), _limit(highs, alpha, 1)
-    return Effect(value, math.exp(low), math.exp(high), draws, patients)
+        return Effect(value, None, None, len(ratios), patients)
+    low = _limit([ratio.low for ratio in ratios], alpha, -1)
+    high = _limit([ratio.high for ratio in ratios], alpha, 1)
+    return Effect(value, math.exp(low), math.exp(high), len(ratios), patients)
 
 
-def _bounds(a: Unit, b: Unit) -> tuple[float, float] | None:
-    """Of log(a / b); None where a run has no curve, or was there at 0 epochs."""
-    times = [unit.converged if unit.converged is not None else unit.censored for unit in (a, b)]
-    if times[0] is None or times[1] is None or min(times[0], times[1]) <= 0:
+@dataclass(frozen=True)
+class Ratio:
+    """Logarithms. exact: by the probes themselves; None where a run did not converge."""
+
+    exact: float | None
+    low: float
+    high: float
+
+
+def _ratio(a: Unit, b: Unit) -> Ratio | None:
+    """None where a run has no curve, or was there at 0 epochs."""
+    spans = [_span(unit) for unit in (a, b)]
+    if spans[0] is None or spans[1] is None:
         return None
-    ratio = math.log(times[0] / times[1])
-    low = ratio if b.converged is not None else -math.inf
-    high = ratio if a.converged is not None else math.inf
-    return low, high
+    exact = math.log(a.converged / b.converged) if a.converged and b.converged else None
+    (a_least, a_most), (b_least, b_most) = spans[0], spans[1]
+    low = math.log(a_least / b_most) if a_least and math.isfinite(b_most) else -math.inf
+    high = math.log(a_most / b_least) if b_least and math.isfinite(a_most) else math.inf
+    return Ratio(exact, low, high)
+
+
+def _span(unit: Unit) -> tuple[float, float] | None:
+    """Epochs that were not enough, and those that were."""
+    if unit.converged is not None:
+        return (unit.before or 0.0, unit.converged) if unit.converged > 0 else None
+    return (unit.censored, math.inf) if unit.censored else None
+
+
+def _mean(seeds: Sequence[Ratio]) -> Ratio:
+    exact = [ratio.exact for ratio in seeds if ratio.exact is not None]
+    return Ratio(
+        fmean(exact) if len(exact) == len(seeds) else None,
+        fmean(ratio.low for ratio in seeds),
+        fmean(ratio.high for ratio in seeds),
+    )
 
 
 def _limit(values: Sequence[float], alpha: float, side: int) -> float:

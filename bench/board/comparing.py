@@ -11,6 +11,7 @@ from bench.board.interval import FEW_PATIENTS
 from bench.board.order import draw_order
 from bench.board.paired import ALPHA, Comparison, compare, scores_of
 from bench.board.shortening import unit_of
+from bench.board.signedrank import smallest_p
 from bench.board.tables import Column, Row, Table
 from bench.board.text import plain, plural
 from bench.board.units import Unit
@@ -132,6 +133,8 @@ def _notes(comparison: Comparison, units: Sequence[Unit]) -> Iterator[str]:
         yield sample_text(comparison.patients)
     if comparison.draws == 1:
         yield "one draw: nothing is said of another choice of labelled patients"
+    if comparison.draws == 2:
+        yield "two draws: of equal rows up to one pair in eight would be called different"
     if any(unit.table.weights == "nano" for unit in units):
         yield "made with nano backbones, our own: nothing is said of published checkpoints"
     blocks = sorted({unit.variant.block for unit in units} - {"method"})
@@ -164,7 +167,7 @@ def sentence(one: Compared, score: str) -> str:
         )
     interval = f"[{100 * c.low:+.1f}, {100 * c.high:+.1f}]"
     test = f"Wilcoxon p = {c.p:.2g}, {size}"
-    if c.p < ALPHA and c.surely_not_zero:
+    if c.p < ALPHA and c.surely_not_zero and c.one_sided:
         better, worse = (first, second) if effect > 0 else (second, first)
         if effect < 0:
             interval = f"[{-100 * c.high:+.1f}, {-100 * c.low:+.1f}]"
@@ -172,10 +175,19 @@ def sentence(one: Compared, score: str) -> str:
             f"{better} is better than {worse} by {abs(effect):.1f} {NAMES[score]} points "
             f"{interval} ({test})."
         )
-    detectable = c.detectable()
-    assert detectable is not None
     return (
         f"{first} and {second} cannot be told apart: the difference is {effect:+.1f} "
-        f"{NAMES[score]} points {interval} ({test}); one of {100 * detectable:.1f} points would "
-        "have been found in 8 of 10 cases."
+        f"{NAMES[score]} points {interval} ({test}){_findable(c)}."
     )
+
+
+def _findable(c: Comparison) -> str:
+    """What the same patients and draws could have shown."""
+    if smallest_p(c.patients) >= ALPHA:
+        return "; with so few patients Wilcoxon's test cannot tell, whatever the difference"
+    if c.p < ALPHA and c.surely_not_zero:
+        return "; most patients are for the one, the mean is for the other"
+    detectable = c.detectable()
+    if detectable is None:
+        return ""
+    return f"; one of {100 * detectable:.1f} points would have been found in 8 of 10 cases"

@@ -43,9 +43,11 @@ class Headline:
     @property
     def cheapest(self) -> tuple[Row, float] | None:
         """Of the group, by device seconds of one target task; None across machines."""
+        cells = [row.cells[self.column] for row in self.group]
+        machines = {cost.machine.fingerprint for cell in cells for cost in cell.costs}
         costs = [(row, seconds_of(row.cells[self.column])) for row in self.group]
         known = [(row, seconds) for row, seconds in costs if seconds is not None]
-        if len(known) < len(costs) or not known:
+        if len(known) < len(costs) or len(machines) != 1:
             return None
         return min(known, key=lambda pair: pair[1])
 
@@ -63,7 +65,9 @@ def _headline(found: TableStatistics, column: Column) -> Headline:
     table = found.table
     rows = {row.label: row for row in table.block("method")}
     standings = found.columns[column].standings  # from best to worst
-    group = tuple(rows[label] for label, place in standings.items() if "a" in _names(place.letters))
+    letters = {label: set(_names(place.letters)) for label, place in standings.items()}
+    first = next(iter(letters.values()), set[str]())  # the best may have a second letter
+    group = tuple(rows[label] for label, own in letters.items() if own & first)
     controls = [row for row in table.block("control") if row.cells[column].dice is not None]
     unbeaten: tuple[Row, ...] | None = None
     if group and controls:
@@ -113,6 +117,13 @@ def controls_words(one: Headline) -> str:
     if not one.provable:
         return f"{_patients(one)} are too few to say"
     return f"no: {', '.join(row.label for row in one.unbeaten)}"
+
+
+def patients_words(one: Headline) -> str:
+    assert one.best is not None
+    assert one.best.dice is not None
+    count = str(one.best.dice.patients)
+    return f"{count}; one draw" if one.best.dice.draws == 1 else count
 
 
 def _patients(one: Headline) -> str:

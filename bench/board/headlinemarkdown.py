@@ -12,6 +12,7 @@ from bench.board.headline import (
     group_words,
     headlines,
     memory_of,
+    patients_words,
     seconds_of,
 )
 from bench.board.statistics import TableStatistics
@@ -26,7 +27,7 @@ of draws, both with Holm's correction). Dice is the best one's, in percent, with
 Seconds are device seconds of one task, pre-training and prediction included, and memory its peak,
 both of the best; the cheapest of the group follows where it is another one. "no" under controls:
 the best could not be shown to beat what has learnt nothing. "Too few": the corrected test could not
-tell even if every patient agreed.
+tell even if every patient agreed. "One draw": nothing is said of other labelled patients.
 """
 
 
@@ -72,7 +73,7 @@ def _line(one: Headline) -> list[str]:
     return [
         *(place, shots, f"**{markdown(first)}**{markdown(rest)}"),
         *(markdown(interval_text(best.dice)), seconds_words(one), bytes_text(memory_of(best))),
-        *(markdown(controls_words(one)), str(best.dice.patients)),
+        *(markdown(controls_words(one)), patients_words(one)),
     ]
 
 

@@ -45,8 +45,8 @@ How to read it:
 - **Bold**: the best mean of a column, and every row whose interval reaches it. This is no test.
 - "— (1 of 3 missing)": a mean stands only over all the draws that any row of the table has done.
 - A row's name leads to its records and to the commands that make them again.
-- Rows are in the order of the last column. Controls, oracle-prompted methods and checkpoints that
-  may have seen the test patients stand apart.
+- Rows are in the order of the fullest column, the last of several. Controls, oracle-prompted
+  methods and checkpoints that may have seen the test patients stand apart.
 - A class that is empty in reference and prediction is left out of a mean, and counted.
 - Epochs to convergence, of the adaptation: the median over draws; ">20" was not reached.
 - "Worth a second look" names cells by rule, with their shots: below a control, better with fewer
@@ -171,8 +171,9 @@ def _busy(table: Table) -> str | None:
     if not late:
         return None
     return (
-        f"Busy machine: {late} of {plural(len(table.units), 'unit')} waited for a core for more "
-        f"than {WAITED:.0%} of the time (at most {max(shares):.0%}): their budget bought less"
+        f"Busy machine: {late} of {plural(len(shares), 'unit')} that used more than half of the "
+        f"budget waited for a core for more than {WAITED:.0%} of the time (at most "
+        f"{max(shares):.0%}): their budget bought less"
     )
 
 

@@ -56,6 +56,7 @@ def unit_of(record: Record, known: dict[object, object]) -> Unit:
         cost=_cost(record),
         cases=len(record.cases),
         converged=_epochs(record, "converged"),
+        before=_before(record),
         censored=_epochs(record, "censored_at"),
         events=events_of(record),
         curve=_curve(record),
@@ -170,6 +171,14 @@ def _curve(record: Record) -> np.ndarray:
 def _epochs(record: Record, name: str) -> float | None:
     moment = getattr(record.convergence, name, None)
     return None if moment is None else float(moment.epochs)
+
+
+def _before(record: Record) -> float | None:
+    """Epochs at the last probe before the one that saw it converged; 0 where that was the first."""
+    found = record.convergence
+    if found is None or found.converged is None:
+        return None
+    return max((p.epochs for p in record.curve if p.steps < found.converged.steps), default=0.0)
 
 
 def _by_patient(record: Record, patients: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:

@@ -27,6 +27,17 @@ def signed_rank(differences: np.ndarray) -> np.ndarray:
     return found
 
 
+def rank_sides(differences: np.ndarray) -> np.ndarray:
+    """(pairs, patients) -> (pairs,): the sign of the sum of signed ranks."""
+    from scipy.stats import rankdata
+
+    rounded = np.nan_to_num(np.round(differences, SAME))
+    zeros = (rounded == 0).sum(axis=1, keepdims=True)  # they have the lowest ranks, and no sign
+    ranks = rankdata(np.abs(rounded), axis=1) - zeros
+    found: np.ndarray = np.sign((ranks * np.sign(rounded)).sum(axis=1)).astype(int)
+    return found
+
+
 def _of_one_size(values: np.ndarray) -> np.ndarray:
     """(pairs, differences), none of them 0."""
     from scipy.stats import wilcoxon  # late: it costs half a second to import

@@ -46,10 +46,11 @@ class Pairwise:
 
     @property
     def differ(self) -> bool:
-        """By both tests, and by the interval that is printed beside them: steadied by the other
-        pairs, an error may be smaller than the pair's own draws allow."""
+        """By both tests, which must be for the same row, and by the interval that is printed beside
+        them: steadied by the other pairs, an error may be smaller than the pair's own draws allow.
+        """
         sure = self.p_holm < ALPHA and self.p_draws_holm < ALPHA
-        return sure and self.comparison.surely_not_zero
+        return sure and self.comparison.surely_not_zero and self.comparison.one_sided
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,9 @@ class ColumnStatistics:
 
     standings   row label -> its place
     tau         how stable the order is, 1 = it would always be the same
-    detectable  the smallest difference of two rows that this ranking finds in 8 of 10 cases, at the
-                level of Holm's first step: median over its pairs. None where there is no pair, and
-                where the test could not reach that level whatever the difference
+    detectable  the smallest difference of two rows that the t test of this ranking finds in 8 of 10
+                cases, at the level of Holm's first step: median over its pairs. None where there is
+                no pair, and where the test could not reach that level whatever the difference
     patients, draws, pairs   of the ranking; `family` the pairs that Holm corrects over
     """
 
@@ -202,6 +203,6 @@ def reachable(pairs: Sequence[Pairwise], family: int) -> list[Pairwise]:
 def _detectable(pairs: Sequence[Pairwise], family: int) -> float | None:
     level = ALPHA / max(family, 1)
     able = [pair.steadied for pair in reachable(pairs, family)]
-    moving = [c for c in able if c.error > 0]  # two rows that never vary tell nothing of chance
-    sizes = [size for c in moving if (size := c.detectable(level)) is not None]
+    # Two rows that never vary tell nothing of chance.
+    sizes = [size for one in able if (size := one.detectable(level)) is not None]
     return float(np.median(sizes)) if sizes else None

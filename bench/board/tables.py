@@ -126,7 +126,7 @@ def _table(key: TableKey, units: list[Unit]) -> Table:
     return Table(
         key=key,
         columns=tuple(ordered),
-        rows=tuple(sorted(rows, key=lambda row: _row_order(row, ordered))),
+        rows=_in_order(rows, ordered),
         machines=tuple(machines[name] for name in sorted(machines)),
         units=tuple(units),
         failed=tuple(sorted((u for u in units if not u.done), key=_unit_order)),
@@ -157,10 +157,15 @@ def _unit_order(unit: Unit) -> tuple[object, ...]:
     return (unit.variant.method, unit.variant.overrides, place, unit.key)
 
 
-def _row_order(row: Row, columns: Sequence[Column]) -> tuple[object, ...]:
-    """Blocks apart; within one by the mean of the last column, then of the one before it."""
-    means = [
-        (0, -cell.dice.mean) if cell.dice else (1, 0.0)
-        for cell in (row.cells[column] for column in reversed(columns))
-    ]
-    return (BLOCKS.index(row.variant.block), means, row.label)
+def _in_order(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[Row, ...]:
+    """Blocks apart; within one by the mean of the fullest column, then of the next. The last of
+    equally full ones counts first."""
+    full = {c: sum(row.cells[c].dice is not None for row in rows) for c in columns}
+    fullest = sorted(columns, key=lambda c: (full[c], columns.index(c)), reverse=True)
+
+    def place(row: Row) -> tuple[object, ...]:
+        cells = [row.cells[column] for column in fullest]
+        means = [(0, -cell.dice.mean) if cell.dice else (1, 0.0) for cell in cells]
+        return (BLOCKS.index(row.variant.block), means, row.label)
+
+    return tuple(sorted(rows, key=place))

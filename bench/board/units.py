@@ -99,7 +99,8 @@ class Unit:
     patients   sorted; rows of `dice` and `iou`, which are (patients, classes) with NaN where
                every case of the patient was empty on both sides
     cases      test cases that were predicted
-    converged  epochs; `censored` the epochs that were not enough; both None without a curve
+    converged  epochs at the probe that saw it; `before` at the last one that had not; `censored`
+               the epochs that were not enough; all None without a curve
     events     the same and the Dice levels, by every clock; empty without a curve
     curve      (probes, 3): steps, seconds, Dice of the probe cases (NaN: nothing to score)
     empties    cases by ("both" | "missed" | "false_positive", class)
@@ -122,6 +123,7 @@ class Unit:
     cost: Cost
     cases: int
     converged: float | None
+    before: float | None
     censored: float | None
     events: tuple[Event, ...]
     curve: np.ndarray

@@ -16,7 +16,14 @@ from bench.board.describe import (
     weights_text,
 )
 from bench.board.doubts import doubt_texts
-from bench.board.headline import controls_words, group_words, headlines, memory_of, seconds_of
+from bench.board.headline import (
+    controls_words,
+    group_words,
+    headlines,
+    memory_of,
+    patients_words,
+    seconds_of,
+)
 from bench.board.order import BLOCKS
 from bench.board.recipe import command_of
 from bench.board.statistics import TableStatistics
@@ -55,7 +62,7 @@ def overview(statistics: Sequence[TableStatistics]) -> str:
                 Cell(text(interval_text(best.dice)), best.dice.mean),
                 Cell("several machines" if seconds is None else f"{seconds:.0f}", seconds),
                 Cell(text(bytes_text(memory)), memory),
-                *(cell(controls_words(one)), cell(best.dice.patients)),
+                *(cell(controls_words(one)), Cell(patients_words(one), best.dice.patients)),
             ]
         )
     header = [

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from bench.board.cells import Cell
-from bench.board.claimtest import Effect, epochs_ratio, score_effect
+from bench.board.claimtest import Effect, Kind, epochs_ratio, score_effect
+from bench.board.interval import two_level
 from bench.board.reading import read_units
 from bench.board.tables import tables_of
 from bench.record.schema import Record
@@ -77,7 +79,6 @@ def test_a_ratio_to_nothing_has_no_interval(tmp_path: Path) -> None:
         (-0.1, 0.2, 0.0, None, "open"),
         (-0.2, -0.1, 0.0, None, "fails"),
         (-0.1, 0.0, 0.0, None, "fails"),
-        (0.0, 0.0, 0.0, None, "open"),  # equal throughout
         (0.02, 0.09, None, 0.1, "holds"),
         (0.1, 0.4, None, 0.1, "fails"),
         (0.0, INF, None, 0.1, "open"),
@@ -90,23 +91,107 @@ def test_sure_only_on_one_side_of_the_bound(
     assert Effect(0.1, low, high, 3, 10).outcome(above, below) == outcome
 
 
-def timed(method: str, *epochs: float | None) -> list[Record]:
-    """A draw each; None did not converge in 20 epochs."""
+@pytest.mark.parametrize(("kind", "bound"), [("difference", -0.05), ("ratio", 1.5)])
+def test_rows_that_are_equal_throughout_are_no_answer(
+    tmp_path: Path, kind: Kind, bound: float
+) -> None:
+    """Whatever the claim's bound: both may have found the same for a reason that has nothing to do
+    with it."""
+    same = [record([[0.4], [0.6]], method=m, draw=d) for m in ("alpha", "beta") for d in "01"]
+    found = cells(tmp_path, *same)
+    effect = score_effect(found["alpha"], found["beta"], score="dice", kind=kind, alpha=0.05)
+    assert effect is not None
+    assert (effect.low, effect.high) == (None, None)
+    assert effect.outcome(bound, None) == "open"
+
+
+@pytest.mark.parametrize(
+    ("draws", "patients", "spread"), [(2, 39, 1.0), (3, 39, 1.0), (3, 16, 2.0)]
+)
+def test_a_claim_of_ten_equal_comparisons_is_rarely_decided(
+    draws: int, patients: int, spread: float
+) -> None:
+    """Bonferroni's tenth of 5 %, where draws move the rows by `spread` patients' deviations."""
+    random = np.random.default_rng(3)
+    values = random.standard_normal((1000, 10, 1, patients))
+    values = values + spread * random.standard_normal((1000, 10, draws, 1))
+    values = values + 0.5 * random.standard_normal((1000, 10, draws, patients))
+    found = two_level(values)
+    decided = np.abs(found.mean) > found.careful_reach(0.05 / 10)
+    narrow = stats.t.ppf(1 - 0.05 / 20, found.freedom) * np.sqrt(found.variance)
+    assert decided.any(axis=1).mean() <= 0.065
+    assert (np.abs(found.mean) > narrow).any(axis=1).mean() > 0.15
+
+
+def probes(*epochs: float) -> list[dict[str, Any]]:
+    """A curve with these probes."""
+    parts = ({"epochs": at, "steps": int(at * 10), "samples": 80, "seconds": at} for at in epochs)
+    return [{**part, "dice": 0.8, "loss": 0.1, "classes": {"organ": 0.8}} for part in parts]
+
+
+def timed(
+    method: str, *epochs: float | None, every: float = 0.1, seed: int = 0, **more: Any
+) -> list[Record]:
+    """A draw each; None did not converge in 20 epochs. Probes lie `every` epochs apart."""
     return [
-        record(method=method, draw=str(d), converged=at, censored=20.0 if at is None else None)
+        record(
+            method=method,
+            draw=str(d),
+            seed=seed,
+            converged=at,
+            censored=20.0 if at is None else None,
+            curve=[] if at is None else probes(at - every, at),
+            **more,
+        )
         for d, at in enumerate(epochs)
     ]
 
 
+def t_limits(lows: list[float], highs: list[float]) -> tuple[float, float]:
+    """Of the t intervals of both logarithms the outer ends."""
+    ends = [
+        stats.t.interval(0.95, len(values) - 1, loc=np.mean(values), scale=stats.sem(values))
+        for values in (np.log(lows), np.log(highs))
+    ]
+    return math.exp(ends[0][0]), math.exp(ends[1][1])
+
+
 def test_epochs_by_hand(tmp_path: Path) -> None:
-    """Ratios 0.1, 0.2, 0.4: the mean logarithm is that of 0.2; its interval is the t interval."""
+    """Ratios 0.1, 0.2, 0.4: the mean logarithm is that of 0.2. A probe before, all was open yet."""
     found = cells(tmp_path, *timed("alpha", 1.0, 2.0, 4.0), *timed("beta", 10.0, 10.0, 10.0))
     effect = epochs_ratio(found["alpha"], found["beta"], alpha=0.05)
-    logs = np.log([0.1, 0.2, 0.4])
-    low, high = stats.t.interval(0.95, 2, loc=logs.mean(), scale=stats.sem(logs))
     assert effect is not None
     assert effect.value == pytest.approx(0.2)
-    assert (effect.low, effect.high) == pytest.approx((math.exp(low), math.exp(high)))
+    limits = t_limits([0.09, 0.19, 0.39], [1 / 9.9, 2 / 9.9, 4 / 9.9])
+    assert (effect.low, effect.high) == pytest.approx(limits)
+
+
+def test_the_first_probe_says_nothing_of_how_soon(tmp_path: Path) -> None:
+    """Both converged at probes 5 epochs apart: 5 may be 0.1, so no ratio is too small."""
+    coarse = [*timed("alpha", 5.0, 5.0, every=5.0), *timed("beta", 25.0, 25.0, every=5.0)]
+    found = cells(tmp_path, *coarse)
+    effect = epochs_ratio(found["alpha"], found["beta"], alpha=0.05)
+    assert effect is not None
+    assert effect.value == pytest.approx(0.2)
+    assert (effect.low, effect.high) == (0.0, pytest.approx(0.25))
+
+
+def test_seeds_of_a_draw_are_one_answer(tmp_path: Path) -> None:
+    """Four equal seeds a draw are no surer than one."""
+    once = [*timed("alpha", 1.0, 2.0, 4.0), *timed("beta", 10.0, 10.0, 10.0)]
+    again = [
+        one
+        for seed in range(4)
+        for one in (
+            *timed("alpha", 1.0, 2.0, 4.0, seed=seed),
+            *timed("beta", 10.0, 10.0, 10.0, seed=seed),
+        )
+    ]
+    effects = [
+        epochs_ratio(found["alpha"], found["beta"], alpha=0.05)
+        for found in (cells(tmp_path / "once", *once), cells(tmp_path / "again", *again))
+    ]
+    assert effects[0] == effects[1]
 
 
 def test_a_second_run_that_never_converged_bounds_from_above(tmp_path: Path) -> None:

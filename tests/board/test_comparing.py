@@ -64,6 +64,40 @@ def test_cannot_be_told_apart_says_what_could_have_been(tmp_path: Path) -> None:
     assert text.endswith("points would have been found in 8 of 10 cases.")
 
 
+def test_nothing_is_promised_that_the_test_never_finds(tmp_path: Path) -> None:
+    """Five patients that agree have p = 0.0625; equal rows have no spread to go by."""
+    few = tables(tmp_path / "few", record(dice(0.8)[:5]), record(dice(0.3)[:5], method="beta"))
+    [text] = list(sentences(compare_methods(few, "alpha", "beta", "dice"), "dice"))[1:2]
+    assert "cannot be told apart: the difference is +50.0 Dice points" in text
+    assert text.endswith(
+        "; with so few patients Wilcoxon's test cannot tell, whatever the difference."
+    )
+    same = tables(tmp_path / "same", record(dice(0.8)), record(dice(0.8), method="beta"))
+    [text] = list(sentences(compare_methods(same, "alpha", "beta", "dice"), "dice"))[1:2]
+    assert text.endswith("+0.0 Dice points [+0.0, +0.0] (Wilcoxon p = 1, 1 draw, 12 patients).")
+
+
+def test_ranks_and_mean_for_different_rows_are_no_winner(tmp_path: Path) -> None:
+    """51 patients a point worse, 9 rescued: p is small, and it speaks for the other row."""
+    first, second = [[0.39]] * 51 + [[0.9]] * 9, [[0.4]] * 60
+    found = tables(tmp_path, record(first), record(second, method="beta"))
+    [text] = list(sentences(compare_methods(found, "alpha", "beta", "dice"), "dice"))[1:2]
+    assert "alpha and beta cannot be told apart" in text
+    assert text.endswith("; most patients are for the one, the mean is for the other.")
+
+
+@pytest.mark.parametrize("draws", [1, 2, 3])
+def test_one_and_two_draws_are_noted(tmp_path: Path, draws: int) -> None:
+    made = [
+        record(dice(base, noise=d, size=0.01), method=m, draw=str(d))
+        for m, base in (("alpha", 0.6), ("beta", 0.4))
+        for d in range(draws)
+    ]
+    [one] = compare_methods(tables(tmp_path, *made), "alpha", "beta", "dice")
+    notes = [note.partition(" draw")[0] for note in one.notes if " draw" in note]
+    assert notes == {1: ["one"], 2: ["two"], 3: []}[draws]
+
+
 def test_every_table_and_column_with_both(tmp_path: Path) -> None:
     found = compare_methods(
         tables(
@@ -105,7 +139,7 @@ def test_many_patients_and_draws_need_no_warning(tmp_path: Path) -> None:
     records = [
         record(values, method=method, draw=str(d), backbone="x")
         for method in ("alpha", "beta")
-        for d in range(2)
+        for d in range(3)
     ]
     [one] = compare_methods(tables(tmp_path, *records), "alpha", "beta", "dice")
     assert one.notes == ()

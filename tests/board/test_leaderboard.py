@@ -62,8 +62,8 @@ def test_a_busy_machine_is_named(tmp_path: Path) -> None:
     waits = [None, 0.0, 5.0, 5.2, 30.0]
     units = [record(draw=str(draw), seconds=100, waited=w) for draw, w in enumerate(waits)]
     line = (
-        "- Busy machine: 2 of 5 units waited for a core for more than 5% of the time "
-        "(at most 30%): their budget bought less"
+        "- Busy machine: 2 of 4 units that used more than half of the budget waited for a core for "
+        "more than 5% of the time (at most 30%): their budget bought less"
     )
     assert line in page(tmp_path / "busy", *units)
     assert "Busy machine" not in page(tmp_path / "quiet", *units[:3])

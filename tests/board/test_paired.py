@@ -111,26 +111,48 @@ def test_one_patient_and_one_draw_have_no_interval() -> None:
 
 
 def test_detectable_is_what_a_power_table_says() -> None:
-    """n = 27, sd = 1: such a t test finds 0.56 sd in 8 of 10 (Cohen's tables; simulated here)."""
-    spread = Comparison(
+    """n = 27, sd = 1: such a t test finds 0.56 sd in 8 of 10 (Cohen's tables)."""
+    size = spread(27).detectable()
+    assert size == pytest.approx(0.56, abs=0.01)
+
+
+@pytest.mark.parametrize(("patients", "alpha"), [(27, 0.05), (5, 0.05), (5, 0.001), (12, 1e-4)])
+def test_detectable_is_found_in_eight_of_ten(patients: int, alpha: float) -> None:
+    """Simulated. Few degrees of freedom and a far level are what a table has."""
+    size = spread(patients).detectable(alpha)
+    assert size is not None
+    random = np.random.default_rng(5)
+    drawn = random.standard_normal((6000, patients)) + size
+    hits = stats.ttest_1samp(drawn, 0, axis=1).pvalue < alpha
+    assert hits.mean() == pytest.approx(0.8, abs=0.02)
+
+
+def spread(patients: int) -> Comparison:
+    """Of a standard deviation of 1 over so many patients, in one draw."""
+    return Comparison(
         effect=0.0,
         low=-1.0,
         high=1.0,
         p=1.0,
-        error=1 / 27**0.5,
-        freedom=26.0,
+        side=0,
+        error=1 / patients**0.5,
+        freedom=patients - 1.0,
         by_draw=None,
-        by_patient=1 / 27,
+        by_patient=1 / patients,
         draws=1,
-        patients=27,
+        patients=patients,
     )
-    size = spread.detectable()
-    assert size == pytest.approx(0.56, abs=0.01)
-    random = np.random.default_rng(5)
-    drawn = random.standard_normal((4000, 27)) + size
-    hits = stats.ttest_1samp(drawn, 0, axis=1).pvalue < 0.05
-    assert hits.mean() == pytest.approx(0.8, abs=0.02)
-    assert spread.detectable(0.001) > size
+
+
+def test_ranks_may_be_for_the_other_row() -> None:
+    """Nine rescued patients carry the mean; the other 51 are all worse by a point."""
+    values = np.array([*[0.5] * 9, *[-0.01] * 51])
+    found = compare(scores([[[0.5 + v] for v in values]]), scores([[[0.5]] * 60]))
+    assert found is not None
+    assert found.effect > 0
+    assert found.surely_not_zero
+    assert found.p < 0.05
+    assert (found.side, found.one_sided) == (-1, False)
 
 
 def test_identical_rows_differ_by_nothing() -> None:
@@ -138,7 +160,7 @@ def test_identical_rows_differ_by_nothing() -> None:
     found = compare(row, row)
     assert found is not None
     assert (found.effect, found.low, found.high, found.p) == (0.0, 0.0, 0.0, 1.0)
-    assert found.detectable() == 0.0
+    assert found.detectable() is None
 
 
 def test_seeds_are_averaged_before_they_are_paired(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.board.signedrank import holm, signed_rank, smallest_p
+from bench.board.signedrank import holm, rank_sides, signed_rank, smallest_p
 
 NAN = float("nan")
 
@@ -41,6 +41,15 @@ def test_by_hand_with_five_patients() -> None:
     found = signed_rank(np.array([[1, 2, 3, 4, 5], [-1, 2, 3, 4, 5]], float))
     assert found == pytest.approx([2 / 32, 4 / 32])
     assert smallest_p(5) == 2 / 32
+
+
+def test_the_side_is_that_of_the_larger_rank_sum() -> None:
+    values = np.array([[1, 2, 3, 4], [-9, 1, 2, 3], [-4, 1, 0, 0], [0, 0, 0, 0], [-2, NAN, 1, 1]])
+    assert list(rank_sides(values)) == [1, 1, -1, 0, 0]  # -9 is but a rank of 4 against 1 + 2 + 3
+    random = np.random.default_rng(1)
+    many = random.integers(-5, 6, (50, 9)).astype(float)
+    ranks = [stats.rankdata(np.abs(line[line != 0])) * np.sign(line[line != 0]) for line in many]
+    assert list(rank_sides(many)) == [np.sign(line.sum()) for line in ranks]
 
 
 def test_ties_are_exact() -> None:

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(
 def in_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two helpers and small parts, however few the cores and the records."""
     monkeypatch.setattr(spreading, "FEWEST", 1)
-    monkeypatch.setattr(spreading, "_cores", lambda: 2)
+    monkeypatch.setattr(spreading, "usable_cores", lambda: 2)
     monkeypatch.setattr(reading, "PART", 5)
     return
 

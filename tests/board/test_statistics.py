@@ -135,9 +135,17 @@ def test_a_difference_never_stands_beside_an_interval_over_zero(tmp_path: Path) 
     sure = next(pair for pair in found.pairs if pair.p_holm < 1)
     tested = replace(sure, p_holm=0.01, p_draws_holm=0.01)
     assert replace(tested, comparison=replace(sure.comparison, low=0.01, high=0.2)).differ
-    assert replace(tested, comparison=replace(sure.comparison, low=-0.2, high=-0.01)).differ
+    turned = replace(sure.comparison, effect=-0.1, low=-0.2, high=-0.01, side=-1)
+    assert replace(tested, comparison=turned).differ
     assert not replace(tested, comparison=replace(sure.comparison, low=-0.01, high=0.2)).differ
     assert not replace(tested, comparison=replace(sure.comparison, low=None, high=None)).differ
+
+
+def test_two_rows_differ_only_where_ranks_and_mean_agree(tmp_path: Path) -> None:
+    found = found_in(tmp_path, *made("alpha", 0.7, draws=3), *made("beta", 0.5, draws=3))
+    sure = replace(found.pairs[0], p_holm=0.01, p_draws_holm=0.01)
+    assert sure.differ
+    assert not replace(sure, comparison=replace(sure.comparison, side=-1)).differ
 
 
 def test_equal_methods_are_rarely_told_apart() -> None:

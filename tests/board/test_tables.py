@@ -191,6 +191,18 @@ def test_named_draws_have_their_own_column(tmp_path: Path) -> None:
     assert cell(table, "alpha", "5", "samed").required == ("samed",)
 
 
+def test_a_column_that_few_rows_have_orders_nothing(tmp_path: Path) -> None:
+    """At 20 shots alpha was run alone; at 5 all three were, and that says who is first."""
+    scores = {"alpha": 0.3, "beta": 0.7, "gamma": 0.5}
+    [table] = tables(
+        tmp_path,
+        *(record([[1 - s]], method=name, shots="1") for name, s in scores.items()),
+        *(record([[s]], method=name, shots="5") for name, s in scores.items()),
+        record([[0.9]], shots="20"),
+    )
+    assert [row.label for row in table.rows] == ["beta", "gamma", "alpha"]
+
+
 def test_order_of_blocks_and_rows(tmp_path: Path) -> None:
     [table] = tables(
         tmp_path,

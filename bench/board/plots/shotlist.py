@@ -18,7 +18,7 @@ READING = "mark and line: mean and its interval; points: single draws"
 
 
 def shot_list(table: Table, rows: Sequence[Row], style: Looks, *, title: str) -> Figure:
-    """Rows as in the table: the best of the last column first, block by block."""
+    """Rows as in the table: the best of its fullest column first, block by block."""
     labels = [row_text(row) for row in rows]
     made = sheet(
         panels=(1, len(table.columns)),
