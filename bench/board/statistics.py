@@ -19,7 +19,15 @@ import numpy as np
 from bench.board.letters import letters
 from bench.board.moderated import steadied
 from bench.board.order import draw_order
-from bench.board.paired import ALPHA, Comparison, Pair, Scores, compare_pairs, scores_of
+from bench.board.paired import (
+    ALPHA,
+    Comparison,
+    Pair,
+    Scores,
+    compare_pairs,
+    detectable_errors,
+    scores_of,
+)
 from bench.board.ranking import RankRange, rank_rows
 from bench.board.signedrank import holm, smallest_p
 from bench.board.tables import Column, Row, Table
@@ -204,5 +212,8 @@ def _detectable(pairs: Sequence[Pairwise], family: int) -> float | None:
     level = ALPHA / max(family, 1)
     able = [pair.steadied for pair in reachable(pairs, family)]
     # Two rows that never vary tell nothing of chance.
-    sizes = [size for one in able if (size := one.detectable(level)) is not None]
-    return float(np.median(sizes)) if sizes else None
+    moving = [one for one in able if one.low is not None and one.error > 0]
+    if not moving:
+        return None
+    errors, freedom = np.array([(one.error, one.freedom) for one in moving]).T
+    return float(np.median(errors * detectable_errors(freedom, level)))
