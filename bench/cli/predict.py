@@ -39,7 +39,7 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
     from bench.data.convert import canonical_image
     from bench.data.readers import read_image, write_label
     from bench.unit.predicting import checked
-    from bench.unit.rng import RandomStream
+    from bench.unit.rng import RandomStream, prediction_stream
     from bench.unit.state import load_state
     from bench.unit.task import setting_of
 
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
     # A stranger's record: the card says what the options may be.
     options = make_options(found, record.request.options)
     setting = setting_of(record.request, record.data, device=device, cache=cache)
-    # Both streams are those of bench/unit/run.py: chance decides what it decided in the unit.
+    # Both streams are those of the unit: chance decides what it decided there.
     with RandomStream(setting.seed).use():
         method = load(found)(options, setting)
         try:
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
         image=voxels,
         spacing=raw.spacing or (1.0, 1.0, 1.0),
     )
-    with RandomStream(setting.seed + 1).use():
+    with prediction_stream(setting.seed).use():
         prediction = method.predict(volume)
     label = checked(prediction, volume, len(record.data.classes))
     write_label(out, label, like=image)

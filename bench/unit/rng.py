@@ -66,3 +66,8 @@ class RandomStream:
                 os._exit(0)
             self._state = _capture()
             _restore(outside)
+
+
+def prediction_stream(seed: int) -> RandomStream:
+    """Chance of a prediction: a probe predicts between two steps, and leaves training its own."""
+    return RandomStream(seed + 1)

@@ -21,7 +21,7 @@ from bench.unit.clock import BudgetClock
 from bench.unit.device import synchroniser
 from bench.unit.drive import Drive, Lap, drive
 from bench.unit.predicting import checked
-from bench.unit.rng import RandomStream
+from bench.unit.rng import RandomStream, prediction_stream
 from bench.unit.savepoint import Savepoint
 from bench.unit.scoring import Scorer
 from bench.unit.spec import Unit
@@ -109,7 +109,7 @@ class Run:
         synchronise()
         began = time.perf_counter()
         # The same stream for every volume and probe.
-        with RandomStream(self.seed + 1).use(), ledger.use():
+        with prediction_stream(self.seed).use(), ledger.use():
             prediction = self.method.predict(volume)
         synchronise()
         seconds = time.perf_counter() - began

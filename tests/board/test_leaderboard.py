@@ -85,8 +85,8 @@ def test_cells_by_hand(tmp_path: Path) -> None:
         record([[0.4], [0.4]], shots="5"),
     )
     assert table_after(text, "### Dice") == [
-        ["beta", "50.0 \\[50.0, 50.0\\]", "50.0 \\[50.0, 50.0\\]"],
         ["alpha", "**70.0 \\[0.0, 100.0\\]**", "— (1 of 2 missing)"],
+        ["beta", "50.0 \\[50.0, 50.0\\]", "50.0 \\[50.0, 50.0\\]"],
     ]
 
 
