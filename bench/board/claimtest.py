@@ -91,8 +91,8 @@ def epochs_ratio(first: Cell, second: Cell, *, alpha: float) -> Effect | None:
     ratios = [_mean(by_draw[draw]) for draw in sorted(by_draw, key=draw_order)]
     if not ratios:
         return None
-    exact = [ratio.exact for ratio in ratios if ratio.exact is not None]
-    value = math.exp(fmean(exact)) if len(exact) == len(ratios) else None
+    exact = _mean(ratios).exact
+    value = None if exact is None else math.exp(exact)
     patients = first.dice.patients if first.dice else 0
     if len(ratios) < 2:
         return Effect(value, None, None, len(ratios), patients)
@@ -129,12 +129,13 @@ def _span(unit: Unit) -> tuple[float, float] | None:
     return (unit.censored, math.inf) if unit.censored else None
 
 
-def _mean(seeds: Sequence[Ratio]) -> Ratio:
-    exact = [ratio.exact for ratio in seeds if ratio.exact is not None]
+def _mean(ratios: Sequence[Ratio]) -> Ratio:
+    """Of a draw's seeds, or of the draws. The exact one only where all are."""
+    exact = [ratio.exact for ratio in ratios if ratio.exact is not None]
     return Ratio(
-        fmean(exact) if len(exact) == len(seeds) else None,
-        fmean(ratio.low for ratio in seeds),
-        fmean(ratio.high for ratio in seeds),
+        fmean(exact) if len(exact) == len(ratios) else None,
+        fmean(ratio.low for ratio in ratios),
+        fmean(ratio.high for ratio in ratios),
     )
 
 
