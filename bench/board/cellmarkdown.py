@@ -145,21 +145,26 @@ def empty_table(board: Table) -> str:
     return "### Empty masks\n\n" + note + table(header, lines)
 
 
-def failed_table(boards: Sequence[Table]) -> str:
+def failed_lines(board: Table) -> dict[str, list[str]]:
+    """Key -> a line of `failed_table`."""
+    return {
+        unit.key: [
+            *(markdown(board.labels[unit.variant]), markdown(unit.shots)),
+            *(markdown(unit.draw), str(unit.seed)),
+            *(markdown(shorten(unit.problem or "", REASON_LIMIT)), markdown(unit.key)),
+        ]
+        for unit in board.failed
+    }
+
+
+def failed_table(boards: Sequence[Mapping[str, list[str]]]) -> str:
     """The units that do not count, each once with the numbers of its sections; "" for none."""
     sections: dict[str, list[str]] = {}
     lines: dict[str, list[str]] = {}
     for number, board in enumerate(boards, 1):
-        for unit in board.failed:
-            sections.setdefault(unit.key, []).append(str(number))
-            lines.setdefault(
-                unit.key,
-                [
-                    *(markdown(board.labels[unit.variant]), markdown(unit.shots)),
-                    *(markdown(unit.draw), str(unit.seed)),
-                    *(markdown(shorten(unit.problem or "", REASON_LIMIT)), markdown(unit.key)),
-                ],
-            )
+        for key, line in board.items():
+            sections.setdefault(key, []).append(str(number))
+            lines.setdefault(key, line)
     if not lines:
         return ""
     return table(

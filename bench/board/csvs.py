@@ -1,53 +1,85 @@
 """The CSV tables: long (a line a unit, case and class), units, cells, costs, the wide ones, and
-those of statistics."""
+those of statistics. What one table gives to them is made apart, so that many can be at once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 from bench.board.cells import Cell
-from bench.board.csvtext import line, number
+from bench.board.csvtext import line, lines, number
 from bench.board.interval import Interval
 from bench.board.order import shots_order
 from bench.board.shortening import LONG_HEADER
-from bench.board.statcsvs import TABLE, identity, statistic_files
+from bench.board.statcsvs import STATISTICS, TABLE, Line, Rows, identity
 from bench.board.statistics import TableStatistics
-from bench.board.tables import Column, Row, Table, every_unit
+from bench.board.tables import Column, Row, Table
 from bench.board.text import plain
 from bench.board.units import Cost, Unit
 
 COSTS = tuple(field.name for field in fields(Cost))
 INTERVAL = ("mean", "low", "high", "draw_variance", "patient_variance")
 SHARES = ("draw_share", "patient_share")
+WideRow = tuple[Line, dict[Column, str]]
+"""What stands before the values, and the values."""
 
 
-def csv_files(statistics: Sequence[TableStatistics]) -> dict[str, str]:
-    """File name -> text."""
-    tables = [found.table for found in statistics]
+@dataclass(frozen=True)
+class TableLines:
+    """What one table gives.
+
+    lines  file name -> its lines
+    wide   file name -> rows, with a value for each of `columns`
+    units  key -> its line of `units.csv`; one without a backbone may be in several tables
+    """
+
+    columns: tuple[Column, ...]
+    lines: dict[str, str]
+    wide: dict[str, list[WideRow]]
+    units: dict[str, str]
+
+
+def lines_of(found: TableStatistics) -> TableLines:
+    table = found.table
+    return TableLines(
+        columns=table.columns,
+        lines={name: lines(rows(found)) for name, (_, rows) in LINES.items()},
+        wide={name: list(rows(table)) for name, (_, rows) in WIDE.items()},
+        units={unit.key: _unit(unit) for unit in table.units},
+    )
+
+
+def csv_files(parts: Sequence[TableLines], units: Sequence[Unit]) -> dict[str, str]:
+    """File name -> text; `units` in the order of their keys."""
+    of_units = {key: text for part in parts for key, text in part.units.items()}
+    files = {
+        name: line(*TABLE, *header) + "".join(part.lines[name] for part in parts)
+        for name, (header, _) in LINES.items()
+    }
     return {
-        **statistic_files(statistics),
-        "long.csv": _long(tables),
-        "units.csv": _units(tables),
-        "cells.csv": _cells(tables),
-        "costs.csv": _costs(tables),
-        "dice.csv": _wide(tables, lambda cell: _mean(cell, cell.dice)),
-        "iou.csv": _wide(tables, lambda cell: _mean(cell, cell.iou)),
-        "epochs_to_converge.csv": _wide(tables, _epochs),
-        "throughput.csv": _throughput(tables),
+        **files,
+        "long.csv": line(*LONG_HEADER) + "".join(unit.long for unit in units),
+        "units.csv": line(*UNITS) + "".join(of_units[unit.key] for unit in units),
+        **{name: _wide(name, parts) for name in WIDE},
     }
 
 
-def _long(tables: Sequence[Table]) -> str:
-    return line(*LONG_HEADER) + "".join(unit.long for unit in every_unit(tables))
-
-
-def _units(tables: Sequence[Table]) -> str:
-    header = line(
-        *(*TABLE[1:], "block", "method", "overrides", "shots", "draw", "seed", "key", "status"),
-        *("problem", "machine", "source_sha256", "converged_epochs", "censored_epochs", *COSTS),
+def _wide(name: str, parts: Sequence[TableLines]) -> str:
+    """A column for every shot count of any table; empty: the row's table has none."""
+    every = {column for part in parts for column in part.columns}
+    columns = sorted(every, key=lambda column: (shots_order(column.shots), column.draw))
+    header = line(*TABLE, *WIDE[name][0], *(column.label for column in columns))
+    return header + lines(
+        (*head, *(values.get(column, "") for column in columns))
+        for part in parts
+        for head, values in part.wide[name]
     )
-    return header + "".join(_unit(unit) for unit in every_unit(tables))
+
+
+UNITS = (
+    *(*TABLE[1:], "block", "method", "overrides", "shots", "draw", "seed", "key", "status"),
+    *("problem", "machine", "source_sha256", "converged_epochs", "censored_epochs", *COSTS),
+)
 
 
 def _unit(unit: Unit) -> str:
@@ -61,87 +93,89 @@ def _unit(unit: Unit) -> str:
     )
 
 
-def _cells(tables: Sequence[Table]) -> str:
-    dice = [f"dice_{name}" for name in (*INTERVAL, *SHARES)]
-    iou = [f"iou_{name}" for name in (*INTERVAL, *SHARES)]
-    header = line(
-        *(*TABLE, "block", "row", "method", "shots", "named_draw", "draws_required", "draws_done"),
-        *("patients", *dice, *iou, "epochs_to_converge", "epochs_censored"),
-        *("both_empty", "missed", "false_positive", "false_volume", "volume_unit"),
-    )
-    return header + "".join(
-        line(
-            *(*identity(table.key), row.variant.block, row.label, row.variant.method),
+CELLS = (
+    *("block", "row", "method", "shots", "named_draw", "draws_required", "draws_done", "patients"),
+    *(f"dice_{name}" for name in (*INTERVAL, *SHARES)),
+    *(f"iou_{name}" for name in (*INTERVAL, *SHARES)),
+    *("epochs_to_converge", "epochs_censored"),
+    *("both_empty", "missed", "false_positive", "false_volume", "volume_unit"),
+)
+
+
+def _cells(found: TableStatistics) -> Iterator[Line]:
+    return (
+        (
+            *(*identity(found.table.key), row.variant.block, row.label, row.variant.method),
             *(column.shots, column.draw, len(cell.required), len(cell.draws)),
             *(cell.dice.patients if cell.dice else "", *_interval(cell.dice)),
             *(*_interval(cell.iou), number(cell.epochs.value if cell.epochs else None)),
             *(_flag(cell.epochs.beyond if cell.epochs else None), *_empties(cell)),
         )
-        for table, row, column, cell in _every(tables)
+        for row, column, cell in _every(found.table)
     )
 
 
-def _costs(tables: Sequence[Table]) -> str:
-    header = line(
-        *(*TABLE, "machine", "device", "block", "row", "method", "shots", "named_draw"),
-        *("draws_required", "units", *COSTS),
-    )
-    return header + "".join(
-        line(
-            *(*identity(table.key), cost.machine.fingerprint, plain(cost.machine.device)),
+OF_COSTS = (
+    *("machine", "device", "block", "row", "method", "shots", "named_draw"),
+    *("draws_required", "units", *COSTS),
+)
+
+
+def _costs(found: TableStatistics) -> Iterator[Line]:
+    return (
+        (
+            *identity(found.table.key),
+            *(cost.machine.fingerprint, plain(cost.machine.device)),
             *(row.variant.block, row.label, row.variant.method, column.shots, column.draw),
             *(len(cell.required), len(cost.units)),
             *(_cost(cost.medians[name]) for name in COSTS),
         )
-        for table, row, column, cell in _every(tables)
+        for row, column, cell in _every(found.table)
         for cost in cell.costs
     )
 
 
-def _throughput(tables: Sequence[Table]) -> str:
-    """Training samples a second, a line for each machine: never put together."""
-    columns = _columns(tables)
-    text = line(*TABLE, "machine", "block", "row", *(column.label for column in columns))
-    for table in tables:
-        for machine in table.machines:
-            for row in table.rows:
-                values = [_on_machine(row.cells.get(c), machine.fingerprint) for c in columns]
-                head = (*identity(table.key), machine.fingerprint, row.variant.block, row.label)
-                text += line(*head, *values)
-    return text
+LINES: dict[str, Rows] = {
+    **STATISTICS,
+    "cells.csv": (CELLS, _cells),
+    "costs.csv": (OF_COSTS, _costs),
+}
 
 
-def _on_machine(cell: Cell | None, fingerprint: str) -> str:
-    if cell is None:
-        return ""
-    speeds = [c.medians for c in cell.costs if c.machine.fingerprint == fingerprint]
-    return number(speeds[0]["train_samples_per_second"]) if speeds else ""
-
-
-def _wide(tables: Sequence[Table], value: Callable[[Cell], str]) -> str:
-    """A line a row, a column for every shot count of any table; empty: the table has none."""
-    columns = _columns(tables)
-    header = line(*TABLE, "block", "row", *(column.label for column in columns))
-    return header + "".join(
-        line(
-            *(*identity(table.key), row.variant.block, row.label),
-            *(value(row.cells[c]) if c in row.cells else "" for c in columns),
+def _by_row(value: Callable[[Cell], str]) -> Callable[[Table], Iterator[WideRow]]:
+    def rows(table: Table) -> Iterator[WideRow]:
+        return (
+            (
+                (*identity(table.key), row.variant.block, row.label),
+                {column: value(cell) for column, cell in row.cells.items()},
+            )
+            for row in table.rows
         )
-        for table in tables
+
+    return rows
+
+
+def _throughput(table: Table) -> Iterator[WideRow]:
+    """Training samples a second, a row for each machine: never put together."""
+    return (
+        (
+            (*identity(table.key), machine.fingerprint, row.variant.block, row.label),
+            {c: _on_machine(cell, machine.fingerprint) for c, cell in row.cells.items()},
+        )
+        for machine in table.machines
         for row in table.rows
     )
 
 
-def _columns(tables: Sequence[Table]) -> list[Column]:
-    every = {column for table in tables for column in table.columns}
-    return sorted(every, key=lambda column: (shots_order(column.shots), column.draw))
+def _on_machine(cell: Cell, fingerprint: str) -> str:
+    speeds = [c.medians for c in cell.costs if c.machine.fingerprint == fingerprint]
+    return number(speeds[0]["train_samples_per_second"]) if speeds else ""
 
 
-def _every(tables: Sequence[Table]) -> Iterator[tuple[Table, Row, Column, Cell]]:
-    for table in tables:
-        for row in table.rows:
-            for column in table.columns:
-                yield table, row, column, row.cells[column]
+def _every(table: Table) -> Iterator[tuple[Row, Column, Cell]]:
+    for row in table.rows:
+        for column in table.columns:
+            yield row, column, row.cells[column]
 
 
 def _mean(cell: Cell, interval: Interval | None) -> str:
@@ -178,3 +212,12 @@ def _cost(value: float | int | None) -> str:
     if value is None:
         return ""
     return str(int(value)) if float(value).is_integer() else number(float(value))
+
+
+WIDE: dict[str, tuple[tuple[str, ...], Callable[[Table], Iterator[WideRow]]]] = {
+    "dice.csv": (("block", "row"), _by_row(lambda cell: _mean(cell, cell.dice))),
+    "iou.csv": (("block", "row"), _by_row(lambda cell: _mean(cell, cell.iou))),
+    "epochs_to_converge.csv": (("block", "row"), _by_row(_epochs)),
+    "throughput.csv": (("machine", "block", "row"), _throughput),
+}
+"""File name -> its columns between those of the table and the values, and a table's rows."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
@@ -13,10 +13,11 @@ from bench.board.plots import classes, curves, equivalence, pairs, pareto, ranks
 from bench.board.plots.style import Looks, looks, quiet_style
 from bench.board.spreading import spread
 from bench.board.statistics import TableStatistics
-from bench.board.tables import Table
 from bench.board.text import slug
 
 Draw = Callable[[], Figure | None]
+Files = dict[str, tuple[str, str]]
+"""Of one table: title -> (file name, SVG)."""
 LONG_NUMBER = re.compile(r"(?<![\d.])(?!0\.0)(\d+\.\d\d)\d{2,}")
 INDENT = re.compile(r"\n +")
 """Coordinates; not the small factors by which glyphs are scaled."""
@@ -37,39 +38,49 @@ class Limits:
 
 def figure_files(
     statistics: Sequence[TableStatistics], limits: Limits | None = None
-) -> dict[str, dict[str, tuple[str, str]]]:
-    """Table id -> title -> (file name, SVG), the largest tables first where there are `limits`.
-    Tables without a done unit have none."""
-    drawn = [found.table for found in statistics if found.table.machines]
-    any_, whole = chosen(drawn, limits) if limits else ({t.key.id for t in drawn},) * 2
-    style = looks([found.table for found in statistics])
-    shown = [found for found in statistics if found.table.key.id in any_]
+) -> dict[str, Files]:
+    """Table id -> its figures, the largest tables first where there are `limits`. Tables without a
+    done unit have none."""
+    by_id = {found.table.key.id: found for found in statistics}
+    done = {key: len(one.table.units) - len(one.table.failed) for key, one in by_id.items()}
+    style = looks([found.table.places for found in statistics])
+    return drawn(done, style, by_id.__getitem__, limits)
 
-    def drawn_of(place: int) -> dict[str, tuple[str, str]]:
-        key = shown[place].table.key
+
+def drawn(
+    done: Mapping[str, int],
+    style: Looks,
+    found_of: Callable[[str], TableStatistics],
+    limits: Limits | None,
+) -> dict[str, Files]:
+    """The same of tables that are made where they are drawn. `done`: table id -> done units."""
+    sizes = {key: count for key, count in done.items() if count}
+    any_, whole = _chosen(sizes, limits) if limits else (set(sizes), set(sizes))
+
+    def drawn_of(one: str) -> Files:
+        found = found_of(one)
+        key = found.table.key
         name = f"{slug(key.dataset)}-{slug(key.budget.name)}-{key.id}"
         with quiet_style():
             return {
                 title: (f"{name}-{kind}.svg", svg_text(figure))
-                for title, kind, figure in _figures(shown[place], style, everything=key.id in whole)
+                for title, kind, figure in _figures(found, style, everything=one in whole)
             }
 
-    units = sum(len(table.units) for table in drawn)
-    files = spread(drawn_of, range(len(shown)), records=units)
-    return {found.table.key.id: one for found, one in zip(shown, files, strict=True)}
+    shown = [one for one in sizes if one in any_]
+    return dict(zip(shown, spread(drawn_of, shown, records=sum(sizes.values())), strict=True))
 
 
-def chosen(tables: Sequence[Table], limits: Limits) -> tuple[set[str], set[str]]:
+def _chosen(sizes: Mapping[str, int], limits: Limits) -> tuple[set[str], set[str]]:
     """Ids of tables with figures, and of those with all."""
-    sizes = [(len(table.units) - len(table.failed), table.key.id) for table in tables]
-    sizes.sort(key=lambda pair: (-pair[0], pair[1]))
+    order = sorted(sizes, key=lambda one: (-sizes[one], one))
     whole: set[str] = set()
     total = 0
-    for size, name in sizes:
-        total += size
+    for one in order:
+        total += sizes[one]
         if total <= limits.units or not whole:
-            whole.add(name)
-    return {name for _, name in sizes[: limits.tables]} | whole, whole
+            whole.add(one)
+    return {*order[: limits.tables], *whole}, whole
 
 
 def _figures(

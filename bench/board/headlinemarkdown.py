@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bench.board.cellmarkdown import table as markdown_table
 from bench.board.describe import interval_text, weights_text
@@ -31,32 +32,44 @@ tell even if every patient agreed. "One draw": nothing is said of other labelled
 """
 
 
-def headline_table(statistics: Sequence[TableStatistics]) -> str:
-    """The largest tables first where there are too many lines."""
-    found = headlines(statistics)
+@dataclass(frozen=True)
+class FirstLines:
+    """Of one table; `units`: how many it has."""
+
+    table: str
+    units: int
+    lines: list[list[str]]
+
+
+def first_lines(found: TableStatistics) -> FirstLines:
+    lines = [_line(one) for one in headlines([found])]
+    return FirstLines(found.table.key.id, len(found.table.units), lines)
+
+
+def headline_table(tables: Sequence[FirstLines]) -> str:
+    """The largest tables alone where there are too many lines."""
+    found = [line for table in tables for line in table.lines]
     note = ""
     if len(found) > LINES:
-        found, all_of_them = _largest(found), len(found)
+        kept = _largest(tables)
+        found, all_of_them = [line for table in kept for line in table.lines], len(found)
         note = f"The {len(found)} lines of the largest tables; of {all_of_them}.\n\n"
     header = [
         *("dataset · backbone · budget", "shots", "best, and not told apart from it", "Dice"),
         *("seconds", "memory", "beats the controls", "test patients"),
     ]
-    return note + markdown_table(header, [_line(one) for one in found]) + "\n" + READING
+    return note + markdown_table(header, found) + "\n" + READING
 
 
-def _largest(found: Sequence[Headline]) -> list[Headline]:
-    order = sorted(
-        {one.table.key.id: one.table for one in found}.values(),
-        key=lambda table: (-len(table.units), table.key.id),
-    )
+def _largest(tables: Sequence[FirstLines]) -> list[FirstLines]:
+    """So many that their lines are few; the largest always. In the order that they came in."""
     kept: set[str] = set()
     lines = 0
-    for table in order:
-        lines += len(table.columns)
-        if lines <= LINES or not kept:
-            kept.add(table.key.id)
-    return [one for one in found if one.table.key.id in kept]
+    for one in sorted(tables, key=lambda one: (-one.units, one.table)):
+        lines += len(one.lines)
+        if one.lines and (lines <= LINES or not kept):
+            kept.add(one.table)
+    return [one for one in tables if one.table in kept]
 
 
 def _line(one: Headline) -> list[str]:

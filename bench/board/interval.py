@@ -178,6 +178,8 @@ def contributions(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def across_seeds(scores: Sequence[np.ndarray]) -> np.ndarray:
     """Runs of one draw, each (patients, classes) -> their mean; NaN only where all are NaN."""
+    if len(scores) == 1:  # nearly always, and there are many
+        return scores[0]
     stacked = np.stack(scores)
     defined = ~np.isnan(stacked)
     counts = defined.sum(axis=0)

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from bench.board.cellmarkdown import block_tables, cost_tables, empty_table, failed_table
+from bench.board.cellmarkdown import (
+    block_tables,
+    cost_tables,
+    empty_table,
+    failed_lines,
+    failed_table,
+)
 from bench.board.cellmarkdown import table as markdown_table
 from bench.board.describe import budget_text, machine_text, sample_text, weights_text
 from bench.board.doubts import doubt_texts
-from bench.board.headlinemarkdown import headline_table
+from bench.board.headlinemarkdown import FirstLines, first_lines, headline_table
 from bench.board.interval import FEW_PATIENTS
 from bench.board.recordpage import anchor
 from bench.board.statistics import TableStatistics
-from bench.board.tables import Table, every_unit
+from bench.board.tables import Table
 from bench.board.text import markdown, plural
+from bench.board.units import TableKey, Unit
 
 WAITED = 0.05
 """The share of a unit's seconds without a core above which the page speaks of it."""
@@ -56,19 +64,57 @@ How to read it:
 """
 
 
+@dataclass(frozen=True)
+class Section:
+    """A table's part of the page.
+
+    before, after  what stands before its figures, and after them
+    first          its lines of the page's first table
+    failed         key -> its line of the page's table of failures
+    """
+
+    id: str
+    title: str
+    protocol: int
+    first: FirstLines
+    before: str
+    after: str
+    failed: dict[str, list[str]]
+
+
+def section_of(found: TableStatistics, page: str) -> Section:
+    """`page`: path of the page of its records, as seen from the board's."""
+    table = found.table
+    doubts = [markdown(one) for one in doubt_texts(found)]
+    facts = "\n".join(f"- {fact}" for fact in [*_facts(table), *doubts])
+    links = {row.label: f"{page}#{anchor(row)}" for row in table.rows}
+    after = [
+        block_tables(table, "iou"),
+        block_tables(table, "epochs"),
+        cost_tables(table),
+        empty_table(table),
+    ]
+    return Section(
+        id=table.key.id,
+        title=heading(table.key),
+        protocol=table.key.protocol,
+        first=first_lines(found),
+        before=f"{facts}\n\n{block_tables(table, 'dice', links)}\n"
+        f"Commands and records of every cell: [{REPRODUCE}]({page})\n",
+        after="\n".join(part for part in after if part),
+        failed=failed_lines(table),
+    )
+
+
 def leaderboard(
-    statistics: Sequence[TableStatistics],
-    figures: Mapping[str, Mapping[str, str]],
-    pages: Mapping[str, str],
+    sections: Sequence[Section], units: Sequence[Unit], figures: Mapping[str, Mapping[str, str]]
 ) -> str:
-    """`figures`: table id -> title -> path of the figure as seen from the page; `pages`: table id
-    -> path of the page of its records."""
-    tables = [found.table for found in statistics]
-    if not tables:
+    """`units`: each once; `figures`: table id -> title -> path of the figure as seen from the
+    page."""
+    if not sections:
         return f"{INTRODUCTION}\n{EMPTY}"
-    units = every_unit(tables)
     failed = sum(not unit.done for unit in units)
-    versions = sorted({table.key.protocol for table in tables})
+    versions = sorted({one.protocol for one in sections})
     named = ", ".join(str(version) for version in versions)
     noun = "version" if len(versions) == 1 else "versions"
     apart = "" if len(versions) == 1 else " (never in one table)"
@@ -76,24 +122,23 @@ def leaderboard(
         f"Protocol {noun} {named}{apart}. {plural(len(units), 'record')}: "
         f"{len(units) - failed} done, {failed} failed or incomplete.\n"
     )
-    headings = [heading(table) for table in tables]
     contents = "\n".join(
-        f"{number}. [{title}](#t-{table.key.id})"
-        for number, (title, table) in enumerate(zip(headings, tables, strict=True), 1)
+        f"{number}. [{one.title}](#t-{one.id})" for number, one in enumerate(sections, 1)
     )
-    sections = [
-        _section(
-            number, title, found, figures.get(found.table.key.id, {}), pages[found.table.key.id]
-        )
-        for number, (title, found) in enumerate(zip(headings, statistics, strict=True), 1)
+    parts = [
+        *(INTRODUCTION, headline_table([one.first for one in sections]), counts, READING),
+        f"{contents}\n",
+        *(
+            _numbered(number, one, figures.get(one.id, {}))
+            for number, one in enumerate(sections, 1)
+        ),
+        "## Failed units\n\n" + (failed_table([one.failed for one in sections]) or "None.\n"),
+        _methods(units),
     ]
-    first = headline_table(statistics)
-    parts = [INTRODUCTION, first, counts, READING, f"{contents}\n", *sections, _failed(tables)]
-    return "\n".join([*parts, _methods(tables)]).rstrip("\n") + "\n"
+    return "\n".join(parts).rstrip("\n") + "\n"
 
 
-def heading(table: Table) -> str:
-    key = table.key
+def heading(key: TableKey) -> str:
     parts = [
         key.dataset,
         f"backbone {weights_text(key)}",
@@ -103,25 +148,11 @@ def heading(table: Table) -> str:
     return " · ".join(markdown(part) for part in parts)
 
 
-def _section(
-    number: int, title: str, found: TableStatistics, figures: Mapping[str, str], page: str
-) -> str:
-    table = found.table
-    doubts = [markdown(one) for one in doubt_texts(found)]
-    facts = "\n".join(f"- {fact}" for fact in [*_facts(table), *doubts])
+def _numbered(number: int, section: Section, figures: Mapping[str, str]) -> str:
     images = "\n\n".join(f"![{markdown(name)}]({path})" for name, path in figures.items())
-    links = {row.label: f"{page}#{anchor(row)}" for row in table.rows}
-    parts = [
-        f'<a id="t-{table.key.id}"></a>\n\n## {number}. {title}\n\n{facts}\n',
-        block_tables(table, "dice", links),
-        f"Commands and records of every cell: [{REPRODUCE}]({page})\n",
-        f"{images}\n" if images else "",
-        block_tables(table, "iou"),
-        block_tables(table, "epochs"),
-        cost_tables(table),
-        empty_table(table),
-    ]
-    return "\n".join(part for part in parts if part)
+    head = f'<a id="t-{section.id}"></a>\n\n## {number}. {section.title}\n\n'
+    middle = f"{images}\n\n" if images else ""
+    return f"{head}{section.before}\n{middle}{section.after}"
 
 
 def _facts(table: Table) -> list[str]:
@@ -177,16 +208,10 @@ def _busy(table: Table) -> str | None:
     )
 
 
-def _failed(tables: Sequence[Table]) -> str:
-    table = failed_table(tables)
-    return "## Failed units\n\n" + (table or "None.\n")
-
-
-def _methods(tables: Sequence[Table]) -> str:
+def _methods(units: Sequence[Unit]) -> str:
     """Names, titles and what each learnt from, once for the page."""
     seen = {
-        (unit.variant.method, unit.title, unit.variant.block, unit.unlabelled)
-        for unit in every_unit(tables)
+        (unit.variant.method, unit.title, unit.variant.block, unit.unlabelled) for unit in units
     }
     lines = [
         [markdown(name), markdown(title), block, "yes" if unlabelled else "no"]

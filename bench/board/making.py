@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.board.csvs import csv_files
-from bench.board.leaderboard import heading
 from bench.board.leaderboard import leaderboard as page
 from bench.board.reading import read_units
-from bench.board.recordpage import page_name, record_page
+from bench.board.recordpage import page_name
+from bench.board.spreading import spread
 from bench.board.statistics import statistics_of
-from bench.board.tables import Table, tables_of
+from bench.board.tables import grouped, table_of
+from bench.board.tabletexts import TableTexts, texts_of
+from bench.board.units import TableKey, Unit
 from bench.record.whole import whole
 
 
@@ -43,9 +45,8 @@ def build(results: Path, *, leaderboard: Path | None) -> BoardSummary:
     are removed.
     """
     units = read_units(results)
-    with out_of_the_way():
-        tables = tables_of(units)
-        wanted = _render(tables, results, leaderboard)
+    tables = grouped(units)
+    wanted = _render(units, tables, results, leaderboard)
     changed = [path for path, content in wanted.items() if _current(path) != content]
     for path in changed:
         with whole(path) as scratch:
@@ -68,8 +69,7 @@ def build(results: Path, *, leaderboard: Path | None) -> BoardSummary:
 def check(results: Path, leaderboard: Path | None) -> list[str]:
     """Files that are not what the records give, each with what is wrong. Writes nothing."""
     units = read_units(results)
-    with out_of_the_way():
-        wanted = _render(tables_of(units), results, leaderboard)
+    wanted = _render(units, grouped(units), results, leaderboard)
     problems = []
     for path, content in wanted.items():
         current = _current(path)
@@ -78,6 +78,56 @@ def check(results: Path, leaderboard: Path | None) -> list[str]:
         elif current != content:
             problems.append(f"{path}: differs from what the records give")
     return [*problems, *(f"{path}: no record gives it" for path in _stale(results, wanted))]
+
+
+Tables = Sequence[tuple[TableKey, list[Unit]]]
+Drawn = Mapping[str, Mapping[str, tuple[str, str]]]
+"""Table id -> title -> (file name, SVG)."""
+
+
+def _render(
+    units: Sequence[Unit], tables: Tables, results: Path, leaderboard: Path | None
+) -> dict[Path, bytes]:
+    pages = {key.id: results / "tables" / page_name(key) for key, _ in tables}
+    seen_from = leaderboard or results / "leaderboard.md"
+
+    def of_table(place: int) -> TableTexts:
+        key, own = tables[place]
+        return texts_of(statistics_of(table_of(key, own)), _link(pages[key.id], seen_from))
+
+    with out_of_the_way():
+        texts = list(spread(of_table, range(len(tables)), records=len(units)))
+        figures = _figures(tables, [one.places for one in texts])
+    wanted = {
+        results / "tables" / name: text
+        for name, text in csv_files([one.lines for one in texts], units).items()
+    }
+    for of_one in figures.values():
+        wanted |= {results / "figures" / name: svg for name, svg in of_one.values()}
+    wanted |= {pages[one.section.id]: one.page for one in texts}
+    if leaderboard is not None:
+        links = {
+            table: {
+                title: _link(results / "figures" / name, leaderboard)
+                for title, (name, _) in of_one.items()
+            }
+            for table, of_one in figures.items()
+        }
+        wanted[leaderboard] = page([one.section for one in texts], units, links)
+    return {path: text.encode("utf-8", "backslashreplace") for path, text in wanted.items()}
+
+
+def _figures(tables: Tables, places: Sequence[Mapping[str, Sequence[str]]]) -> Drawn:
+    """A table is made again to be drawn: few are, and to hand over all would take longer."""
+    done = {key.id: sum(unit.done for unit in own) for key, own in tables}
+    if not any(done.values()):
+        return {}
+    # Late: without figures nobody waits for matplotlib.
+    from bench.board.figures import Limits, drawn
+    from bench.board.plots.style import looks
+
+    by_id = {key.id: (key, own) for key, own in tables}
+    return drawn(done, looks(places), lambda one: statistics_of(table_of(*by_id[one])), Limits())
 
 
 @contextmanager
@@ -89,41 +139,6 @@ def out_of_the_way() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
-
-
-def _render(tables: list[Table], results: Path, leaderboard: Path | None) -> dict[Path, bytes]:
-    statistics = [statistics_of(table) for table in tables]
-    wanted = {
-        results / "tables" / name: text.encode("utf-8", "backslashreplace")
-        for name, text in csv_files(statistics).items()
-    }
-    figures: dict[str, dict[str, tuple[str, str]]] = {}
-    if any(table.machines for table in tables):
-        # Late: without figures nobody waits for matplotlib.
-        from bench.board.figures import Limits, figure_files
-
-        figures = figure_files(statistics, Limits())
-    for drawn in figures.values():
-        for name, svg in drawn.values():
-            wanted[results / "figures" / name] = svg.encode("utf-8", "backslashreplace")
-    pages = {}
-    for table in tables:
-        path = results / "tables" / page_name(table)
-        pages[table.key.id] = path
-        wanted[path] = record_page(table, heading(table)).encode("utf-8", "backslashreplace")
-    if leaderboard is not None:
-        links = {
-            table: {
-                title: _link(results / "figures" / name, leaderboard)
-                for title, (name, _) in drawn.items()
-            }
-            for table, drawn in figures.items()
-        }
-        of_records = {table: _link(path, leaderboard) for table, path in pages.items()}
-        wanted[leaderboard] = page(statistics, links, of_records).encode(
-            "utf-8", "backslashreplace"
-        )
-    return wanted
 
 
 def _link(file: Path, leaderboard: Path) -> str:

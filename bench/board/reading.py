@@ -6,6 +6,7 @@ import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar, cast
 
 from bench.board.shortening import shared, unit_of
 from bench.board.spreading import spread
@@ -33,6 +34,7 @@ def read_units(results: Path, seen: Callable[[Record], None] | None = None) -> l
 
 
 Found = tuple[Path, Unit]
+T = TypeVar("T")
 
 
 def _distinct(found: Iterable[Found]) -> list[Unit]:
@@ -54,8 +56,7 @@ def _read(files: Sequence[Path], seen: Callable[[Record], None] | None) -> Itera
     parts = [files[start : start + PART] for start in range(0, len(files), PART)]
     known: dict[object, object] = {}
     for part in spread(_part, parts, records=len(files)):
-        for path, unit in part:
-            yield path, _settled(unit, known)
+        yield from _settled(part, known)
 
 
 def _part(files: Sequence[Path], seen: Callable[[Record], None] | None = None) -> list[Found]:
@@ -75,13 +76,25 @@ def _part(files: Sequence[Path], seen: Callable[[Record], None] | None = None) -
     return found
 
 
-def _settled(unit: Unit, known: dict[object, object]) -> Unit:
-    """With the tables, machines and words that the parts before it named."""
-    return replace(
-        unit,
-        table=shared(unit.table, known),
-        variant=shared(unit.variant, known),
-        machine=shared(unit.machine, known),
-        patients=shared(unit.patients, known),
-        words=shared(unit.words, known),
-    )
+def _settled(part: Sequence[Found], known: dict[object, object]) -> Iterator[Found]:
+    """With the tables, machines and words that the parts before it named. Units of one part share
+    theirs already, so each is looked for once."""
+    found: dict[int, object] = {}
+
+    def ours(value: T) -> T:
+        if id(value) not in found:
+            found[id(value)] = shared(value, known)
+        return cast(T, found[id(value)])
+
+    for path, unit in part:
+        yield (
+            path,
+            replace(
+                unit,
+                table=ours(unit.table),
+                variant=ours(unit.variant),
+                machine=ours(unit.machine),
+                patients=ours(unit.patients),
+                words=ours(unit.words),
+            ),
+        )

@@ -10,7 +10,7 @@ from bench.board.order import draw_order
 from bench.board.recipe import command_of
 from bench.board.tables import Column, Row, Table
 from bench.board.text import markdown, short_hash, shorten, slug
-from bench.board.units import Unit, Variant
+from bench.board.units import TableKey, Unit, Variant
 
 INTRODUCTION = """\
 Each cell of one table: the command that makes it again, and its records. A command finds what is
@@ -19,8 +19,8 @@ done and runs the rest; `results=DIR` makes it run in another folder. Generated 
 """
 
 
-def page_name(table: Table) -> str:
-    return f"{slug(table.key.dataset)}-{slug(table.key.budget.name)}-{table.key.id}.md"
+def page_name(key: TableKey) -> str:
+    return f"{slug(key.dataset)}-{slug(key.budget.name)}-{key.id}.md"
 
 
 def anchor(row: Row) -> str:

@@ -1,18 +1,20 @@
-"""The CSV tables of statistics: pairwise, ranks, equivalence, times, ledger, doubts."""
+"""The CSV tables of statistics: pairwise, ranks, equivalence, times, ledger, doubts.
+
+Effects and intervals are shares of 1, as in the other files.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from bench.board.censored import Median
-from bench.board.csvtext import line, lines, number
+from bench.board.csvtext import number
 from bench.board.doubts import doubts_of
 from bench.board.equivalence import equivalences
 from bench.board.interval import FEW_PATIENTS
 from bench.board.ledger import TARGETS, ledgers
-from bench.board.spreading import spread
 from bench.board.statistics import TableStatistics
 from bench.board.tables import Column, Row, Table
 from bench.board.text import plain
@@ -28,24 +30,6 @@ def identity(key: TableKey) -> Line:
         *(key.id, plain(key.dataset), key.fingerprint, key.split, key.backbone),
         *(key.budget.name, key.val, key.protocol),
     )
-
-
-def statistic_files(statistics: Sequence[TableStatistics]) -> dict[str, str]:
-    """File name -> text. Effects and intervals are shares of 1, as in the other files.
-
-    A table's lines are its own, and working out its equivalences takes longer than all else here,
-    so other processes may help.
-    """
-    units = sum(len(found.table.units) for found in statistics)
-    texts = {name: [line(*TABLE, *header)] for name, (header, _) in FILES.items()}
-
-    def of_table(place: int) -> dict[str, str]:
-        return {name: lines(rows(statistics[place])) for name, (_, rows) in FILES.items()}
-
-    for found in spread(of_table, range(len(statistics)), records=units):
-        for name, text in found.items():
-            texts[name].append(text)
-    return {name: "".join(parts) for name, parts in texts.items()}
 
 
 PAIRWISE = (
@@ -183,7 +167,10 @@ def _flag(value: bool) -> str:
     return str(value).lower()
 
 
-FILES: dict[str, tuple[tuple[str, ...], Callable[[TableStatistics], Iterator[Line]]]] = {
+Rows = tuple[tuple[str, ...], Callable[[TableStatistics], Iterator[Line]]]
+"""The columns after those of the table, and a table's lines."""
+
+STATISTICS: dict[str, Rows] = {
     "pairwise.csv": (PAIRWISE, _pairwise),
     "ranks.csv": (RANKS, _ranks),
     "equivalence.csv": (EQUIVALENCE, _equivalence),
@@ -191,4 +178,3 @@ FILES: dict[str, tuple[tuple[str, ...], Callable[[TableStatistics], Iterator[Lin
     "ledger.csv": (LEDGER, _ledger),
     "doubts.csv": (DOUBTS, _doubts),
 }
-"""File name -> its columns after those of the table, and a table's lines."""

@@ -62,6 +62,11 @@ class Table:
     def block(self, name: str) -> list[Row]:
         return [row for row in self.rows if row.variant.block == name]
 
+    @property
+    def places(self) -> dict[str, list[str]]:
+        """Block -> the labels of its rows, from the top."""
+        return {name: [row.label for row in self.block(name)] for name in BLOCKS}
+
     def draws(self, column: Column) -> list[str]:
         return sorted(
             {draw for row in self.rows for draw in row.cells[column].required}, key=draw_order
@@ -70,11 +75,16 @@ class Table:
 
 def tables_of(units: Iterable[Unit]) -> list[Table]:
     """`units` in the order of their keys."""
-    grouped: dict[TableKey, list[Unit]] = defaultdict(list)
+    return [table_of(key, own) for key, own in grouped(units)]
+
+
+def grouped(units: Iterable[Unit]) -> list[tuple[TableKey, list[Unit]]]:
+    """The units of each table, in the order of the tables; `units` in the order of their keys."""
+    found: dict[TableKey, list[Unit]] = defaultdict(list)
     for unit in units:
-        grouped[unit.table].append(unit)
-    _seat_guests(grouped)
-    return [_table(key, grouped[key]) for key in sorted(grouped, key=_table_order)]
+        found[unit.table].append(unit)
+    _seat_guests(found)
+    return [(key, found[key]) for key in sorted(found, key=_table_order)]
 
 
 def every_unit(tables: Iterable[Table]) -> list[Unit]:
@@ -102,7 +112,7 @@ def _table_order(key: TableKey) -> tuple[object, ...]:
     return (key.dataset, key.split, backbone, size, key.val, -key.protocol, key.id)
 
 
-def _table(key: TableKey, units: list[Unit]) -> Table:
+def table_of(key: TableKey, units: Sequence[Unit]) -> Table:
     by_cell: dict[tuple[Variant, Column], list[Unit]] = defaultdict(list)
     run: dict[Column, set[str]] = defaultdict(set)
     shown = _shown(units)

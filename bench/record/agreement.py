@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from bench.record.schema import CaseResult, ClassScore, Record
+from bench.record.schema import ClassScore, Record
 
 TOLERANCE = 1e-6
 
@@ -13,8 +13,11 @@ TOLERANCE = 1e-6
 def disagreements(record: Record) -> Iterator[str]:
     """What is wrong with a scored case and class, by rule 6 of the protocol."""
     for case in record.cases:
+        longest = math.hypot(*(n * mm for n, mm in zip(case.shape, case.spacing, strict=True)))
         for name, score in case.classes.items():
-            for problem in (*_overlap(score), *_distances(score, case)):
+            for problem in _overlap(score):
+                yield f"case {case.case}, {name}: {problem}"
+            for problem in _distances(score, longest):
                 yield f"case {case.case}, {name}: {problem}"
 
 
@@ -39,9 +42,8 @@ def _overlap(score: ClassScore) -> Iterator[str]:
             yield f"{name} is {said}, by its counts {found:.6f}"
 
 
-def _distances(score: ClassScore, case: CaseResult) -> Iterator[str]:
-    """No two voxels are farther apart than the image's corners."""
-    longest = math.hypot(*(n * mm for n, mm in zip(case.shape, case.spacing, strict=True)))
+def _distances(score: ClassScore, longest: float) -> Iterator[str]:
+    """No two voxels are farther apart than the image's corners, `longest`."""
     for name, said in (("hd95", score.hd95), ("assd", score.assd)):
         if said is not None and said > longest * (1 + TOLERANCE):
             yield f"{name} is {said}, the whole image measures {longest:.6f}"

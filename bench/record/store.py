@@ -23,7 +23,7 @@ def record_path(results: Path, request: Request, key: str) -> Path:
     shots = request.shots.replace("%", "pct")
     words = f"shots{shots}-draw{request.draw}-{request.budget.name}-{request.backbone}"
     name = f"{re.sub(r'[^A-Za-z0-9.+=-]', '_', words)[:LONGEST]}-{key}.json"
-    return results / "records" / request.dataset / request.method / name
+    return results / f"records/{request.dataset}/{request.method}/{name}"
 
 
 def write_record(path: Path, record: Record) -> None:

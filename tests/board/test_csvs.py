@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.board.csvs import csv_files
+from bench.board.csvs import csv_files, lines_of
 from bench.board.reading import read_units
 from bench.board.statistics import statistics_of
 from bench.board.tables import tables_of
@@ -20,8 +20,12 @@ Lines = dict[str, list[dict[str, str]]]
 
 def lines(results: Path, *records: Record) -> Lines:
     save(results, *records)
-    texts = csv_files([statistics_of(table) for table in tables_of(read_units(results))])
-    return {name: list(csv.DictReader(io.StringIO(text))) for name, text in texts.items()}
+    return {name: list(csv.DictReader(io.StringIO(s))) for name, s in csvs_of(results).items()}
+
+
+def csvs_of(results: Path) -> dict[str, str]:
+    units = read_units(results)
+    return csv_files([lines_of(statistics_of(table)) for table in tables_of(units)], units)
 
 
 def test_long_has_a_line_for_every_unit_case_and_class(tmp_path: Path) -> None:
@@ -117,5 +121,5 @@ def test_throughput_is_a_line_for_each_machine(tmp_path: Path) -> None:
 
 def test_no_records_give_headers_only(tmp_path: Path) -> None:
     assert read_units(tmp_path) == []
-    texts = csv_files([])
+    texts = csv_files([], [])
     assert {text.count("\n") for text in texts.values()} == {1}

@@ -51,7 +51,7 @@ def test_shots_figure_shows_means_intervals_and_draws(tmp_path: Path) -> None:
         record([[0.7], [0.7]], shots="5", method="beta"),
     )
     with quiet_style():
-        [axes] = shots_figure(table, looks([table])).axes
+        [axes] = shots_figure(table, looks([table.places])).axes
     points = means(axes)
     assert [y for _, y in points["o"]] == pytest.approx([57.5, 85.0])
     assert [y for _, y in points["s"]] == pytest.approx([70.0])  # beta has no mean at one shot
@@ -71,7 +71,7 @@ def test_pareto_figure_has_a_line_of_panels_for_each_machine(tmp_path: Path) -> 
         record([[0.8], [0.8]], method="beta", seconds=5, on=machine("bbbb2222", device="gpu")),
         record([[0.8], [0.8]], method="beta", seconds=90, draw="1"),
     )
-    style = looks([table])
+    style = looks([table.places])
     with quiet_style():
         slow, memory, fast, unknown = pareto_figure(table, style).axes
     alpha, beta = (style["method", name].marker for name in ("alpha", "beta"))
@@ -96,8 +96,8 @@ def test_seconds_are_logarithmic_only_where_methods_differ_widely(tmp_path: Path
         for name, other in (("close", 90), ("wide", 4000))
     )
     with quiet_style():
-        assert pareto_figure(close, looks([close])).axes[0].get_xscale() == "linear"
-        assert pareto_figure(wide, looks([wide])).axes[0].get_xscale() == "symlog"
+        assert pareto_figure(close, looks([close.places])).axes[0].get_xscale() == "linear"
+        assert pareto_figure(wide, looks([wide.places])).axes[0].get_xscale() == "symlog"
 
 
 @pytest.mark.parametrize("seconds", [100.0, 4000.0])
@@ -112,7 +112,7 @@ def test_nothing_lies_beyond_an_axis(tmp_path: Path, seconds: float) -> None:
         record([[0.3], [0.4]], shots="10", method="c", block="control", seconds=2 * seconds),
     )
     with quiet_style():
-        style = looks([table])
+        style = looks([table.places])
         for figure in (shots_figure(table, style), pareto_figure(table, style)):
             for axes in figure.axes:
                 left, right = axes.get_xlim()
@@ -156,7 +156,7 @@ def test_any_name_gives_a_well_formed_file(tmp_path: Path, name: str) -> None:
         assert "<script" not in svg
         assert "Date" not in svg
     with quiet_style():
-        figure = shots_figure(found[0], looks(found))
+        figure = shots_figure(found[0], looks([table.places for table in found]))
     shown = [text.get_text() for text in figure.legends[0].get_texts()]
     assert len(shown) == 2
     assert all(len(text) <= 36 for text in shown)
@@ -171,7 +171,7 @@ def test_many_rows_stand_in_a_list(tmp_path: Path) -> None:
     ]
     [table] = tables(tmp_path, *rows, record([[0.6], [0.9]], method="m05", shots="5", draw="1"))
     with quiet_style():
-        figure = shots_figure(table, looks([table]))
+        figure = shots_figure(table, looks([table.places]))
     one, five = figure.axes
     labels = [text.get_text() for text in one.get_yticklabels()]
     assert sorted(labels) == [f"m{n:02d}" for n in range(1, 14)]
@@ -197,7 +197,7 @@ def test_many_rows_stand_in_a_list(tmp_path: Path) -> None:
 def test_thirty_rows_look_different_in_grey(tmp_path: Path) -> None:
     names = [f"method_{number:02d}" for number in range(30)]
     found = tables(tmp_path, *(record(method=name) for name in names))
-    style = looks(found)
+    style = looks([table.places for table in found])
     assert len({(look.colour, look.marker) for look in style.values()}) == 30
     for first, second in itertools.pairwise(names):
         one, two = style["method", first], style["method", second]
@@ -213,10 +213,10 @@ def test_controls_are_grey_and_hollow(tmp_path: Path) -> None:
     [table] = tables(
         tmp_path, record(), record(method="control_x", block="control"), record(method="c2")
     )
-    look = looks([table])["control", "control_x"]
+    look = looks([table.places])["control", "control_x"]
     assert not look.filled
     assert float(look.colour) < 0.7
-    assert looks([table])["method", "alpha"].filled
+    assert looks([table.places])["method", "alpha"].filled
 
 
 def test_file_names_are_harmless(tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_the_best_rows_share_no_colour(tmp_path: Path) -> None:
         record([[0.9]], method="zz"),
         *(record([[0.8 - i / 100]], method=name) for i, name in enumerate(names)),
     )
-    style = looks(found)
+    style = looks([table.places for table in found])
     best = ["zz", *names[:6]]
     assert [row.label for row in found[0].block("method")[:7]] == best
     assert len({style["method", name].colour for name in best}) == 7

@@ -76,7 +76,7 @@ def test_curves_are_medians_over_draws_probe_by_probe(tmp_path: Path) -> None:
         record(method="beta", curve=curve(0.3, pace=1.0)),
         *(record(method="still", draw=str(d)) for d in range(3)),
     )
-    seconds, steps = curves_figure(found.table, looks([found.table])).axes
+    seconds, steps = curves_figure(found.table, looks([found.table.places])).axes
     middle = {str(line.get_marker()): line.get_xydata() for line in seconds.lines}
     assert middle["o"] == pytest.approx(np.array([[3.0, 20.0], [6.0, 60.0]]))
     assert steps.lines[0].get_xydata() == pytest.approx(np.array([[10.0, 20.0], [20.0, 60.0]]))
@@ -91,7 +91,7 @@ def test_a_dozen_curves_at_most(tmp_path: Path) -> None:
         tmp_path,
         *(record([[n / 100]], method=f"m{n:02d}", curve=curve(0.1, pace=1.0)) for n in range(15)),
     )
-    figure = curves_figure(found.table, looks([found.table]))
+    figure = curves_figure(found.table, looks([found.table.places]))
     assert "the first 12 of 15 rows" in figure.texts[0].get_text()
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert names == [f"m{n:02d}" for n in range(14, 2, -1)]
@@ -103,7 +103,7 @@ def test_seconds_of_two_machines_have_no_median(tmp_path: Path) -> None:
         record(curve=curve(0.1, 0.5, pace=2.0)),
         record(curve=curve(0.2, 0.6, pace=3.0), draw="1", on=machine("bbbb2222")),
     )
-    seconds, steps = curves_figure(found.table, looks([found.table])).axes
+    seconds, steps = curves_figure(found.table, looks([found.table.places])).axes
     assert (len(seconds.lines), len(steps.lines)) == (0, 1)
     assert len(seconds.collections[0].get_segments()) == 2
 
@@ -115,7 +115,7 @@ def test_a_middle_curve_ends_where_the_shortest_does() -> None:
 
 def test_without_a_curve_there_is_no_figure(tmp_path: Path) -> None:
     [found] = statistics(tmp_path, record())
-    assert curves_figure(found.table, looks([found.table])) is None
+    assert curves_figure(found.table, looks([found.table.places])) is None
     assert ranks_figure(found) is None
     assert pairs_figure(found) is None
     assert equivalence_figure(found.table) is None
@@ -167,7 +167,7 @@ def test_pairs_say_which_way(tmp_path: Path) -> None:
 def test_classes_show_every_patient(swept: TableStatistics) -> None:
     table = swept.table
     assert fullest(table).label == "10"
-    panels = classes_figure(table, looks([table])).axes
+    panels = classes_figure(table, looks([table.places])).axes
     assert [axes.get_title(loc="left") for axes in panels] == list(table.key.classes)
     labels = [text.get_text() for text in panels[0].get_yticklabels()]
     row = next(row for row in table.rows if row.label == "samora")

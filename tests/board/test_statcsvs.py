@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.board.reading import read_units
-from bench.board.statcsvs import statistic_files
-from bench.board.statistics import statistics_of
-from bench.board.tables import tables_of
+from bench.board.statcsvs import STATISTICS
 from bench.record.schema import Record
 from tests.board.factory import save
+from tests.board.test_csvs import csvs_of
 from tests.board.test_equivalence import curve
 
 Lines = dict[str, list[dict[str, str]]]
@@ -21,8 +19,7 @@ Lines = dict[str, list[dict[str, str]]]
 
 def lines(results: Path, *records: Record) -> Lines:
     save(results, *records)
-    tables = tables_of(read_units(results))
-    texts = statistic_files([statistics_of(table) for table in tables])
+    texts = {name: text for name, text in csvs_of(results).items() if name in STATISTICS}
     return {name: list(csv.DictReader(io.StringIO(text))) for name, text in texts.items()}
 
 

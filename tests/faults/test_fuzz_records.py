@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from bench.board.csvs import csv_files
 from bench.board.leaderboard import leaderboard
 from bench.board.reading import read_units
-from bench.board.recordpage import record_page
 from bench.board.statistics import statistics_of
 from bench.board.tables import tables_of
+from bench.board.tabletexts import texts_of
 from bench.cli.ls import rows_of
 from bench.cli.show import record_lines
 from bench.record.store import find_record, read_record, status_of
@@ -64,9 +65,10 @@ def look(place: Path) -> None:
 
 
 def board(results: Path) -> None:
-    tables = tables_of(read_units(results))
-    pages = {table.key.id: record_page(table, "a table") for table in tables}
-    leaderboard([statistics_of(table) for table in tables], {}, pages)
+    units = read_units(results)
+    texts = [texts_of(statistics_of(table), "records.md") for table in tables_of(units)]
+    leaderboard([one.section for one in texts], units, {})
+    csv_files([one.lines for one in texts], units)
 
 
 @many(40, costly=3)

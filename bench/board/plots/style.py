@@ -14,7 +14,7 @@ import matplotlib
 import seaborn
 
 from bench.board.order import BLOCKS
-from bench.board.tables import Row, Table
+from bench.board.tables import Row
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "d")
 LINES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)))
@@ -71,7 +71,11 @@ def quiet_style() -> Iterator[None]:
         yield
 
 
-def looks(tables: Sequence[Table]) -> dict[tuple[str, str], Look]:
+Places = Mapping[str, Sequence[str]]
+"""Of one table: block -> the labels of its rows, from the top."""
+
+
+def looks(tables: Sequence[Places]) -> dict[tuple[str, str], Look]:
     """(block, row label) -> look; a row looks the same in every figure of one build."""
     palette = seaborn.color_palette("colorblind")
     readable = [palette[place] for place in READABLE]
@@ -92,13 +96,13 @@ def looks(tables: Sequence[Table]) -> dict[tuple[str, str], Look]:
     return found
 
 
-def _by_place(tables: Sequence[Table], block: str) -> list[str]:
+def _by_place(tables: Sequence[Places], block: str) -> list[str]:
     """Labels of a block by their mean place in the tables: the rows at the top are those that a
     reader compares, so they come first in the palette and share no colour."""
     places: dict[str, list[int]] = defaultdict(list)
     for table in tables:
-        for place, row in enumerate(table.block(block)):
-            places[row.label].append(place)
+        for place, label in enumerate(table[block]):
+            places[label].append(place)
     return sorted(places, key=lambda label: (fmean(places[label]), label))
 
 
