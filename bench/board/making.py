@@ -25,17 +25,22 @@ from bench.record.whole import whole
 class BoardSummary:
     """What a build did.
 
+    units    the records as they were read, for who wants to show them
     files    everything the records give, written or already right
     changed  those of them that were written; `removed` stale ones that were deleted
     """
 
-    records: int
+    units: Sequence[Unit]
     done: int
     failed: int
     tables: int
     files: tuple[Path, ...]
     changed: tuple[Path, ...]
     removed: tuple[Path, ...]
+
+    @property
+    def records(self) -> int:
+        return len(self.units)
 
 
 def build(results: Path, *, leaderboard: Path | None) -> BoardSummary:
@@ -56,7 +61,7 @@ def build(results: Path, *, leaderboard: Path | None) -> BoardSummary:
         path.unlink(missing_ok=True)  # another build may have been faster
     failed = sum(not unit.done for unit in units)
     return BoardSummary(
-        records=len(units),
+        units=units,
         done=len(units) - failed,
         failed=failed,
         tables=len(tables),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.table import Table as RichTable
@@ -14,26 +13,30 @@ from bench.board.cells import Cell
 from bench.board.describe import best_rows, interval_text, sample_text, weights_text
 from bench.board.interval import FEW_PATIENTS
 from bench.board.order import BLOCKS
-from bench.board.reading import read_units
-from bench.board.tables import Column, Table, tables_of
+from bench.board.tables import Column, Table, grouped, table_of
 from bench.board.text import plain, plural, shorten
+from bench.board.units import Unit
 
+TABLES = 12
+"""Beyond so many nobody reads them as they rush by."""
 COLUMNS = 4
 """Shot counts side by side; further ones follow in another table."""
 LABEL_WIDTH = 26
 FAILURES = 10
 
 
-def terminal(results: Path, *, keys: Container[str] | None = None) -> Group:
-    """Dice of each table, for `rich.print`. `keys`: only tables that hold one of these records."""
-    tables = [
-        table
-        for table in tables_of(read_units(results))
-        if keys is None or any(unit.key in keys for unit in table.units)
-    ]
-    if not tables:
+def terminal(units: Sequence[Unit]) -> Group:
+    """Dice of each table, for `rich.print`; of many tables the largest. `units` in the order of
+    their keys."""
+    groups = grouped(units)
+    if not groups:
         return Group(Text("No records yet: `python -m bench run ...` makes some."))
-    return Group(*(part for table in tables for part in _parts(table)))
+    largest = sorted(groups, key=lambda group: -len(group[1]))[:TABLES]
+    tables = [table_of(*group) for group in groups if group in largest]
+    parts = [part for table in tables for part in _parts(table)]
+    if more := len(groups) - len(tables):
+        parts.append(Text(f"\n... and {plural(more, 'smaller table')}: the page has them"))
+    return Group(*parts)
 
 
 def _parts(table: Table) -> Iterator[RenderableType]:

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
     from bench.board import build, terminal
 
     summary = build(results, leaderboard=page)
-    Console().print(terminal(results))
+    Console().print(terminal(summary.units))
     print(
         f"{summary.records} records ({summary.failed} failed), {summary.tables} tables; "
         f"{len(summary.changed)} of {len(summary.files)} files changed; see {page}"

@@ -58,8 +58,8 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
     values = {key: value for key, _, value in (word.partition("=") for word in arguments)}
     results = Path(values.get("results", ".demo"))
     page = results / "leaderboard.md"
-    build(results, leaderboard=page)
-    Console().print(terminal(results))
+    built = build(results, leaderboard=page)
+    Console().print(terminal(built.units))
     print(
         f"page: {page}   tables: {results / 'tables'}   figures: {results / 'figures'}\n"
         f"one record: python -m bench ls records results={results}; "

