@@ -36,7 +36,7 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
         return claims(words, include)
     if words.plain:
         raise RequestError(f"board {' '.join(words.plain)}: {PARTS}")
-    results = words.folder("results", "results")
+    results = words.results()
     page = leaderboard_of(words, results)
     if "--check" in words.flags:
         return check(results, page)
@@ -83,7 +83,7 @@ def verify(words: Words, include: tuple[Path, ...]) -> int:
         if name not in registry.datasets:
             raise unknown("dataset", name, registry.datasets)
     data = {"root": words.keys.get("data.root"), "cache": words.keys.get("data.cache")}
-    found = verified(words.folder("results", "results"), registry, keys=keys, data=data)
+    found = verified(words.results(), registry, keys=keys, data=data)
     for line in found.marked:
         print(f"marked: {line}")
     for line in found.refused:
@@ -110,7 +110,7 @@ def claims(words: Words, include: tuple[Path, ...]) -> int:
         name: list(found.card.options) for name, found in methods.items() if found.card is not None
     }
     found = parse_claims(file, read_yaml(file), options)
-    tables = tables_of(read_units(words.folder("results", "results")))
+    tables = tables_of(read_units(words.results()))
     for line in claim_lines(judge(found, tables, list(methods))):
         print(line)
     return 0
@@ -141,7 +141,7 @@ def rescore(words: Words, include: tuple[Path, ...]) -> int:
         assert label is not None
         return label
 
-    report = recompute(words.folder("results", "results"), labels)
+    report = recompute(words.results(), labels)
     for difference in report.differences:
         print(difference)
     print(

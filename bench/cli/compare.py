@@ -22,7 +22,7 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
     score = words.keys.get("score", "dice")
     if score not in SCORES:
         raise unknown("score", score, SCORES)
-    results = words.folder("results", "results")
+    results = words.results()
 
     from bench.board.comparing import compare_methods, compare_records, sentences
     from bench.board.reading import read_units

@@ -21,7 +21,7 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
     from bench.board.differing import difference_lines
     from bench.record.store import find_record, read_record
 
-    results = words.folder("results", "results")
+    results = words.results()
     first, second = (read_record(find_record(results, key)) for key in words.plain)
     print("\n".join(difference_lines(first, second)))
     return 0

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
     for kind in kinds:
         if kind not in KINDS:
             raise unknown("list", kind, KINDS)
-        listed[kind] = rows_of(kind, include, words.folder("results", "results"))
+        listed[kind] = rows_of(kind, include, words.results())
     if "--json" in words.flags:
         print(json.dumps(listed if len(listed) > 1 else listed[kinds[0]], indent=1))
         return 0

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
     image, out = Path(words.plain[0]).expanduser(), Path(words.keys["out"]).expanduser()
     if not image.is_file():
         raise RequestError(f"{image}: there is no such file")
-    results = words.folder("results", "results")
+    results = words.results()
     record = read_record(find_record(results, words.keys["record"]))
     cache = words.keys.get("data.cache")
     state_file = kept_state(record, results, cache, include)

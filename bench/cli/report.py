@@ -32,9 +32,7 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
     images = words.keys.get("report.images", "false")
     if images not in ("true", "false"):
         raise RequestError(f"report.images={images}: true or false")
-    results = words.folder("results", "results")
-    if not results.is_dir():
-        raise RequestError(f"results={results}: there is no such folder")
+    results = words.results()
     out = words.folder("out", str(results / "report.html"))
     if out.is_dir():
         raise RequestError(f"out={out}: that is a folder; give a file")

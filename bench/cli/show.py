@@ -40,7 +40,7 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
         names = [*registry.methods, *registry.datasets]
         names += [file.stem for file in CONF.glob("*/*.yaml")]
         raise unknown("name", name, names)
-    results = words.folder("results", "results")
+    results = words.results()
     try:
         path = find_record(results, name)
     except RequestError:

@@ -33,7 +33,7 @@ MOST = 12
 
 def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
     words = read_words(arguments, keys=["results"], flags=["--once", "--json"])
-    results = words.folder("results", "results")
+    results = words.results()
     found = survey(results)
     if "--json" in words.flags:
         print(json.dumps({"counts": found.counts, "units": [asdict(u) for u in found.units]}))

@@ -18,6 +18,14 @@ class Words:
     def folder(self, key: str, default: str) -> Path:
         return Path(self.keys.get(key, default)).expanduser()
 
+    def results(self) -> Path:
+        """Where the records are. One that was named and is not there is a slip of the hand, and
+        would look like a folder without records."""
+        found = self.folder("results", "results")
+        if "results" in self.keys and not found.is_dir():
+            raise RequestError(f"results={found}: there is no such folder")
+        return found
+
 
 def read_words(
     arguments: Sequence[str], *, keys: Iterable[str] = (), flags: Iterable[str] = ()

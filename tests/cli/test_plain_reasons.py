@@ -31,10 +31,13 @@ def found() -> Survey:
 
 
 def test_status_in_lines(
-    found: Survey, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    found: Survey,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(status, "survey", lambda results: found)
-    assert status.main(["results=none", "--once"], ()) == 1
+    assert status.main([f"results={tmp_path}", "--once"], ()) == 1
     printed = capsys.readouterr().out
     assert all(line.isprintable() for line in printed.splitlines())
     assert printed.count(PLAIN) == 4

@@ -65,6 +65,24 @@ def test_a_wrong_word_is_one_line(bench: Bench, words: list[str], message: str) 
     assert len(done.err.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("board", "board --check", "board claims", "board verify", "board rescore", "report"),
+        *("status", "ls", "ls records", "show 0123", "compare unet samed", "diff 0123 4567"),
+    ],
+)
+def test_a_folder_of_results_that_was_named_is_there(
+    bench: Bench, tmp_path: Path, words: str
+) -> None:
+    """Nothing is made: a slip of the hand is no new folder."""
+    gone = tmp_path / "mien"
+    done = bench(*words.split(), f"results={gone}")
+    assert done.code == 2
+    assert done.err.strip() == f"sambench: results={gone}: there is no such folder"
+    assert not gone.exists()
+
+
 def test_ls_in_words_and_json(bench: Bench) -> None:
     assert "unet" in bench("ls").out
     everything = json.loads(
