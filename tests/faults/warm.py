@@ -163,4 +163,4 @@ class Warm:
     def close(self) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(60)  # a busy machine takes its time

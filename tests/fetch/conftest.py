@@ -182,7 +182,7 @@ def lines() -> Lines:
 @pytest.fixture
 def fetch(tmp_path: Path, lines: Lines) -> Callable[..., Path]:
     """download() into tmp_path, impatient, its words kept in `lines`."""
-    return partial(download, folder=tmp_path, progress=lines, backoff=0.01, timeout=5.0)
+    return partial(download, folder=tmp_path, progress=lines, backoff=0.01, timeout=60.0)
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def test_two_at_once_transfer_once(site, child, tmp_path):
     assert waiting == "another process is downloading data.bin; waiting for it\n"
     site.hold.set()
     for process in (first, second):
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
         assert (process.returncode, out) == (0, f"{tmp_path / 'data.bin'}\n"), err
     assert site.sent == [len(site.body)]
     assert len(site.asked) == 1
@@ -84,7 +84,7 @@ def test_two_at_once_transfer_once(site, child, tmp_path):
 
 
 def test_lines_in_a_log(site, child):
-    _, err = child().communicate(timeout=20)
+    _, err = child().communicate(timeout=60)
     lines = err.splitlines()
     assert lines[0] == "downloading data.bin: 300.0 kB"
     assert lines[1].startswith("downloading data.bin: done, 300.0 kB in ")

@@ -262,7 +262,7 @@ def test_two_at_once_unpack_once(halted, tree, project_root):
     ) as second:
         waiting = second.stderr.readline()
         assert waiting == "another process is unpacking raw; waiting for it\n"
-        first.communicate("go on\n", timeout=20)
+        first.communicate("go on\n", timeout=60)
         assert second.stderr.read() == ""
     assert (first.returncode, second.returncode) == (0, 0)
     assert content(into) == content(tree)
