@@ -121,20 +121,13 @@ def empty_table(board: Table) -> str:
     """Cases where reference, prediction or both were empty, over all done units; "" for none."""
     lines = []
     unit = next((unit.volume_unit for unit in board.units), "ml")
-    for row in board.rows:
-        for column in board.columns:
-            cell = row.cells[column]
-            if not cell.empties:
-                continue
-            counts = [
-                sum(n for (kind, _), n in cell.empties.items() if kind == name)
-                for name in ("both", "missed", "false_positive")
-            ]
-            mean = cell.false_volume / counts[2] if counts[2] else None
-            volume = "—" if mean is None else f"{mean:.3g}"
-            lines.append(
-                [markdown(row.label), markdown(column.label), *map(str, counts), volume],
-            )
+    for row, column, cell in board.every_cell():
+        if not cell.empties:
+            continue
+        counts = cell.empty_counts
+        mean = cell.false_volume / counts[2] if counts[2] else None
+        volume = "—" if mean is None else f"{mean:.3g}"
+        lines.append([markdown(row.label), markdown(column.label), *map(str, counts), volume])
     if not lines:
         return ""
     header = [

@@ -50,6 +50,12 @@ class Cell:
         return len(self.required) - len(self.draws)
 
     @property
+    def empty_counts(self) -> list[int]:
+        """Of case and class: empty on both sides, missed, found where there is nothing."""
+        kinds = ("both", "missed", "false_positive")
+        return [sum(n for (kind, _), n in self.empties.items() if kind == name) for name in kinds]
+
+    @property
     def complete(self) -> bool:
         return self.missing == 0
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
 from bench.board.cells import Cell
-from bench.board.csvtext import line, lines, number
+from bench.board.csvtext import flag, line, lines, number
 from bench.board.interval import Interval
 from bench.board.order import shots_order
 from bench.board.shortening import LONG_HEADER
 from bench.board.statcsvs import STATISTICS, TABLE, Line, Rows, identity
 from bench.board.statistics import TableStatistics
-from bench.board.tables import Column, Row, Table
+from bench.board.tables import Column, Table
 from bench.board.text import plain
 from bench.board.units import Cost, Unit
 
@@ -109,9 +109,9 @@ def _cells(found: TableStatistics) -> Iterator[Line]:
             *(column.shots, column.draw, len(cell.required), len(cell.draws)),
             *(cell.dice.patients if cell.dice else "", *_interval(cell.dice)),
             *(*_interval(cell.iou), number(cell.epochs.value if cell.epochs else None)),
-            *(_flag(cell.epochs.beyond if cell.epochs else None), *_empties(cell)),
+            *(flag(cell.epochs.beyond if cell.epochs else None), *_empties(cell)),
         )
-        for row, column, cell in _every(found.table)
+        for row, column, cell in found.table.every_cell()
     )
 
 
@@ -130,7 +130,7 @@ def _costs(found: TableStatistics) -> Iterator[Line]:
             *(len(cell.required), len(cost.units)),
             *(_cost(cost.medians[name]) for name in COSTS),
         )
-        for row, column, cell in _every(found.table)
+        for row, column, cell in found.table.every_cell()
         for cost in cell.costs
     )
 
@@ -172,12 +172,6 @@ def _on_machine(cell: Cell, fingerprint: str) -> str:
     return number(speeds[0]["train_samples_per_second"]) if speeds else ""
 
 
-def _every(table: Table) -> Iterator[tuple[Row, Column, Cell]]:
-    for row in table.rows:
-        for column in table.columns:
-            yield row, column, row.cells[column]
-
-
 def _mean(cell: Cell, interval: Interval | None) -> str:
     if not cell.complete:
         return f"missing {cell.missing} of {len(cell.required)}"
@@ -197,14 +191,8 @@ def _interval(interval: Interval | None) -> list[str]:
 
 
 def _empties(cell: Cell) -> list[object]:
-    kinds = ("both", "missed", "false_positive")
-    totals = [sum(n for (kind, _), n in cell.empties.items() if kind == name) for name in kinds]
     unit = cell.units[0].volume_unit if cell.units else ""
-    return [*totals, number(cell.false_volume), unit]
-
-
-def _flag(value: bool | None) -> str:
-    return "" if value is None else str(value).lower()
+    return [*cell.empty_counts, number(cell.false_volume), unit]
 
 
 def _cost(value: float | int | None) -> str:

@@ -27,3 +27,7 @@ def field(text: str) -> str:
 def number(value: float | None) -> str:
     """Six digits: enough for a score, and the same text on every machine. Empty for None."""
     return "" if value is None else f"{value:.6g}"
+
+
+def flag(value: bool | None) -> str:
+    return "" if value is None else str(value).lower()

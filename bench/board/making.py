@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from bench.board.leaderboard import leaderboard as page
 from bench.board.reading import read_units
 from bench.board.recordpage import page_name
 from bench.board.spreading import spread
-from bench.board.statistics import statistics_of
+from bench.board.statistics import TableStatistics, statistics_of
 from bench.board.tables import grouped, table_of
 from bench.board.tabletexts import TableTexts, texts_of
 from bench.board.units import TableKey, Unit
@@ -93,16 +93,19 @@ Drawn = Mapping[str, Mapping[str, tuple[str, str]]]
 def _render(
     units: Sequence[Unit], tables: Tables, results: Path, leaderboard: Path | None
 ) -> dict[Path, bytes]:
+    by_id = {key.id: (key, own) for key, own in tables}
     pages = {key.id: results / "tables" / page_name(key) for key, _ in tables}
     seen_from = leaderboard or results / "leaderboard.md"
 
-    def of_table(place: int) -> TableTexts:
-        key, own = tables[place]
-        return texts_of(statistics_of(table_of(key, own)), _link(pages[key.id], seen_from))
+    def found_of(one: str) -> TableStatistics:
+        return statistics_of(table_of(*by_id[one]))
+
+    def texts_by_id(one: str) -> TableTexts:
+        return texts_of(found_of(one), _link(pages[one], seen_from))
 
     with out_of_the_way():
-        texts = list(spread(of_table, range(len(tables)), records=len(units)))
-        figures = _figures(tables, [one.places for one in texts])
+        texts = list(spread(texts_by_id, list(by_id), records=len(units)))
+        figures = _figures(tables, [one.places for one in texts], found_of)
     wanted = {
         results / "tables" / name: text
         for name, text in csv_files([one.lines for one in texts], units).items()
@@ -122,7 +125,11 @@ def _render(
     return {path: text.encode("utf-8", "backslashreplace") for path, text in wanted.items()}
 
 
-def _figures(tables: Tables, places: Sequence[Mapping[str, Sequence[str]]]) -> Drawn:
+def _figures(
+    tables: Tables,
+    places: Sequence[Mapping[str, Sequence[str]]],
+    found_of: Callable[[str], TableStatistics],
+) -> Drawn:
     """A table is made again to be drawn: few are, and to hand over all would take longer."""
     done = {key.id: sum(unit.done for unit in own) for key, own in tables}
     if not any(done.values()):
@@ -131,8 +138,7 @@ def _figures(tables: Tables, places: Sequence[Mapping[str, Sequence[str]]]) -> D
     from bench.board.figures import Limits, drawn
     from bench.board.plots.style import looks
 
-    by_id = {key.id: (key, own) for key, own in tables}
-    return drawn(done, looks(places), lambda one: statistics_of(table_of(*by_id[one])), Limits())
+    return drawn(done, looks(places), found_of, Limits())
 
 
 @contextmanager

@@ -31,8 +31,8 @@ def terminal(units: Sequence[Unit]) -> Group:
     groups = grouped(units)
     if not groups:
         return Group(Text("No records yet: `python -m bench run ...` makes some."))
-    largest = sorted(groups, key=lambda group: -len(group[1]))[:TABLES]
-    tables = [table_of(*group) for group in groups if group in largest]
+    largest = {key for key, _ in sorted(groups, key=lambda group: -len(group[1]))[:TABLES]}
+    tables = [table_of(key, own) for key, own in groups if key in largest]
     parts = [part for table in tables for part in _parts(table)]
     if more := len(groups) - len(tables):
         parts.append(Text(f"\n... and {plural(more, 'smaller table')}: the page has them"))

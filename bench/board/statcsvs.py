@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from bench.board.censored import Median
-from bench.board.csvtext import number
+from bench.board.csvtext import flag, number
 from bench.board.doubts import doubts_of
 from bench.board.equivalence import equivalences
 from bench.board.interval import FEW_PATIENTS
 from bench.board.ledger import TARGETS, ledgers
 from bench.board.statistics import TableStatistics
-from bench.board.tables import Column, Row, Table
 from bench.board.text import plain
 from bench.board.times import CLOCKS, times_of
 from bench.board.units import TableKey
@@ -46,7 +45,7 @@ def _pairwise(found: TableStatistics) -> Iterator[Line]:
             *(number(pair.comparison.effect), number(pair.comparison.low)),
             *(number(pair.comparison.high), number(pair.comparison.p), number(pair.p_holm)),
             *(number(pair.steadied.p_draws), number(pair.p_draws_holm)),
-            *(_flag(pair.differ), pair.comparison.draws, pair.comparison.patients),
+            *(flag(pair.differ), pair.comparison.draws, pair.comparison.patients),
         )
         for pair in found.pairs
     )
@@ -65,7 +64,7 @@ def _ranks(found: TableStatistics) -> Iterator[Line]:
             *(*identity(found.table.key), column.shots, column.draw, label, standing.letters),
             *_range(standing.ranks),
             *(len(ranking.standings), ranking.draws, ranking.patients),
-            *(_flag(ranking.patients < FEW_PATIENTS), ranking.family),
+            *(flag(ranking.patients < FEW_PATIENTS), ranking.family),
             *(number(ranking.tau), number(ranking.detectable)),
         )
         for column, ranking in found.columns.items()
@@ -112,14 +111,14 @@ def _times(found: TableStatistics) -> Iterator[Line]:
             *(times.event, times.epochs.count, times.epochs.unreached),
             *(text for clock in CLOCKS for text in _median(getattr(times, clock))),
         )
-        for row, column in _every(found.table)
-        if row.cells[column].complete
-        for times in times_of(row.cells[column].units)
+        for row, column, cell in found.table.every_cell()
+        if cell.complete
+        for times in times_of(cell.units)
     )
 
 
 def _median(median: Median | None) -> tuple[str, str]:
-    return ("", "") if median is None else (number(median.value), _flag(median.beyond))
+    return ("", "") if median is None else (number(median.value), flag(median.beyond))
 
 
 LEDGER = (
@@ -135,12 +134,12 @@ def _ledger(found: TableStatistics) -> Iterator[Line]:
             *identity(found.table.key),
             *(ledger.machine.fingerprint, plain(ledger.machine.device)),
             *(row.variant.block, row.label, column.shots, column.draw, ledger.units),
-            *(len(row.cells[column].required), number(ledger.cases)),
+            *(len(cell.required), number(ledger.cases)),
             *(number(ledger.pretraining), number(ledger.adaptation), number(ledger.inference)),
             *(number(ledger.amortised[m]) for m in TARGETS),
         )
-        for row, column in _every(found.table)
-        for ledger in ledgers(row.cells[column])
+        for row, column, cell in found.table.every_cell()
+        for ledger in ledgers(cell)
     )
 
 
@@ -155,16 +154,6 @@ def _doubts(found: TableStatistics) -> Iterator[Line]:
         )
         for doubt in doubts_of(found)
     )
-
-
-def _every(table: Table) -> Iterator[tuple[Row, Column]]:
-    for row in table.rows:
-        for column in table.columns:
-            yield row, column
-
-
-def _flag(value: bool) -> str:
-    return str(value).lower()
 
 
 Rows = tuple[tuple[str, ...], Callable[[TableStatistics], Iterator[Line]]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bench.board.cells import Cell, make_cell
@@ -58,6 +58,9 @@ class Table:
     patients: tuple[str, ...]
     checkpoints: tuple[tuple[str, str], ...]
     labels: dict[Variant, str]
+
+    def every_cell(self) -> Iterator[tuple[Row, Column, Cell]]:
+        return ((row, column, row.cells[column]) for row in self.rows for column in self.columns)
 
     def block(self, name: str) -> list[Row]:
         return [row for row in self.rows if row.variant.block == name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import chain
 
 from bench.record.schema import ClassScore, Record
 
@@ -15,9 +16,7 @@ def disagreements(record: Record) -> Iterator[str]:
     for case in record.cases:
         longest = math.hypot(*(n * mm for n, mm in zip(case.shape, case.spacing, strict=True)))
         for name, score in case.classes.items():
-            for problem in _overlap(score):
-                yield f"case {case.case}, {name}: {problem}"
-            for problem in _distances(score, longest):
+            for problem in chain(_overlap(score), _distances(score, longest)):
                 yield f"case {case.case}, {name}: {problem}"
 
 
