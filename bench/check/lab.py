@@ -17,7 +17,7 @@ from bench.data.store import Store, open_store
 from bench.plan import key_of
 from bench.record.schema import NO_BACKBONE, BudgetSpec, DataFacts, MethodFacts, Record, Request
 from bench.registry import Registry, make_options, source_hash
-from bench.unit.embeddings import EmbeddingKeeper
+from bench.unit.embeddings import keep_embeddings
 from bench.unit.handover import seed_of, start_method
 from bench.unit.life import Workers, inline, run_unit
 from bench.unit.predicting import check_prediction
@@ -228,9 +228,7 @@ class Lab:
             TemporaryDirectory(dir=self.folder) as folder,
             self.workers(unit, self.registry, Path(folder)) as worker,
         ):
-            embeddings = EmbeddingKeeper(unit, worker.folder / "out")
-            worker.on("find_embeddings", embeddings.find)
-            worker.on("keep_embeddings", embeddings.keep)
+            keep_embeddings(unit, worker)
             start_method(worker, unit, found, seed=seed_of(unit.request))
             yield worker
 

@@ -7,7 +7,6 @@ import os
 import re
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from bench.data.places import cache_folder
@@ -15,6 +14,7 @@ from bench.models.embeddings.entry import DamagedError, Entry, parse_entry
 from bench.models.embeddings.ledger import Ledger
 from bench.models.embeddings.storage import FolderStorage
 from bench.unit.spec import Unit
+from bench.unit.worker import Worker
 from bench.worker.storage import OUT
 
 _SHELF, _NAME = re.compile(r"[0-9a-f]{16}"), re.compile(r"[0-9a-f]{32}")
@@ -28,10 +28,11 @@ class EmbeddingKeeper:
     What an embedding cost is measured here: from the answer that it is missing to its arrival.
     """
 
-    def __init__(self, unit: Unit, out: Path) -> None:
-        root = cache_folder(unit.cache) / "embeddings"
-        self.storage = FolderStorage(root, scope=scope_of(unit))
-        self.out = out
+    def __init__(self, storage: FolderStorage, worker: Worker) -> None:
+        self.storage = storage
+        self.out = worker.folder / "out"
+        worker.on("find_embeddings", self.find)
+        worker.on("keep_embeddings", self.keep)
         self.ledger = Ledger()
         self._answered = time.perf_counter()
 
@@ -75,6 +76,12 @@ class EmbeddingKeeper:
             names.append(name)
         self._answered = time.perf_counter()
         return {"names": names}, files
+
+
+def keep_embeddings(unit: Unit, worker: Worker) -> EmbeddingKeeper:
+    """Those of a unit, in the cache folder."""
+    root = cache_folder(unit.cache) / "embeddings"
+    return EmbeddingKeeper(FolderStorage(root, scope=scope_of(unit)), worker)
 
 
 def scope_of(unit: Unit) -> str:

@@ -65,6 +65,7 @@ def make_policy(
     private  labels, data, results: never open, wherever they lie
     """
     hidden = sorted({os.path.realpath(path) for path in private if path.exists()})
+    own = os.path.realpath(scratch)  # which may lie in a private folder, where TMPDIR does
     readable = [
         *SYSTEM,
         *DRIVERS,
@@ -76,7 +77,6 @@ def make_policy(
         *_listed("LD_LIBRARY_PATH"),
     ]
     writable = [
-        str(scratch),
         *DEVICES,
         *(str(path) for path in sorted(Path("/dev").glob("nvidia*"))),
         *_listed("CUDA_MPS_PIPE_DIRECTORY"),
@@ -84,8 +84,8 @@ def make_policy(
     return Policy(
         isolation=isolation,
         readable=list(without(readable, hidden)),
-        writable=list(without(writable, hidden)),
-        hidden=hidden,
+        writable=[own, *without(writable, hidden)],
+        hidden=list(without(hidden, [own])),
     )
 
 

@@ -25,7 +25,7 @@ from bench.registry import Registry
 from bench.unit.account import check_account
 from bench.unit.clock import BudgetClock
 from bench.unit.drive import drive
-from bench.unit.embeddings import EmbeddingKeeper
+from bench.unit.embeddings import keep_embeddings
 from bench.unit.handover import RemoteWork, give_volumes, start_method
 from bench.unit.machine import describe_machine
 from bench.unit.saved import SavedPhase, copy_whole, place_of
@@ -88,9 +88,7 @@ def _pretrain(
     budget, share = unit.request.budget, unit.pretrain.share
     found, _ = registry.method(unit.request.method)
     facts = start_method(worker, unit, found, seed=unit.request.seed)
-    embeddings = EmbeddingKeeper(unit, worker.folder / "out")
-    worker.on("find_embeddings", embeddings.find)
-    worker.on("keep_embeddings", embeddings.keep)
+    embeddings = keep_embeddings(unit, worker)
     give_volumes(worker, unit, store, support=False)
     worker.call("make")
     clock = BudgetClock(

@@ -24,7 +24,7 @@ from bench.unit.account import check_account
 from bench.unit.carried import carried, take_up
 from bench.unit.clock import BudgetClock
 from bench.unit.drive import Drive, Lap, drive
-from bench.unit.embeddings import EmbeddingKeeper
+from bench.unit.embeddings import keep_embeddings
 from bench.unit.handover import RemoteWork, image_of
 from bench.unit.predicting import PredictionError, check_prediction
 from bench.unit.saved import SavedPhase, copy_whole
@@ -66,9 +66,7 @@ class Run:
     background_before: float = 0.0
 
     def __post_init__(self) -> None:
-        self.embeddings = EmbeddingKeeper(self.unit, self.worker.folder / "out")
-        self.worker.on("find_embeddings", self.embeddings.find)
-        self.worker.on("keep_embeddings", self.embeddings.keep)
+        self.embeddings = keep_embeddings(self.unit, self.worker)
 
     @contextmanager
     def timed(self) -> Iterator[None]:

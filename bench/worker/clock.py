@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.contract import Stateful
+from bench.contract import Progress, Stateful
 from bench.models.embeddings.ledger import Ledger
 from bench.unit.clock import share_of
 
@@ -26,6 +26,7 @@ class MethodClock:
     steps_limit: int | None
     on_resume: Resume = lambda parts: None
     ledger: Ledger = field(default_factory=Ledger)
+    now: Callable[[], float] = time.perf_counter
     steps: int = 0
     worked: float = 0.0
     _spent: float = 0.0
@@ -33,16 +34,21 @@ class MethodClock:
     _owed_before: float = 0.0
     _resumed: bool = False
 
-    def start(self, spent: float) -> None:
-        """A lap begins. `spent`: seconds on the supervisor's clock."""
-        self._spent = spent
+    def start(self, spent: float | None = None) -> None:
+        """A lap begins. `spent`: seconds on the supervisor's clock; without, on this one."""
+        self._spent = self.seconds if spent is None else spent
         self._owed_before = self.ledger.account.owed_seconds
-        self._since = time.perf_counter()
+        self._since = self.now()
 
     def stop(self) -> None:
         assert self._since is not None
-        self.worked += time.perf_counter() - self._since
+        lap = self.now() - self._since
+        self.worked += lap
+        self._spent += lap
         self._since = None
+
+    def count(self, progress: Progress) -> None:
+        self.steps += int(progress.steps)
 
     @property
     def limited(self) -> bool:
@@ -54,7 +60,7 @@ class MethodClock:
 
     @property
     def seconds(self) -> float:
-        running = 0.0 if self._since is None else time.perf_counter() - self._since
+        running = 0.0 if self._since is None else self.now() - self._since
         return self._spent + running + self.ledger.account.owed_seconds - self._owed_before
 
     @property
@@ -65,6 +71,10 @@ class MethodClock:
         if self.seconds_limit is not None:
             shares.append(share_of(self.seconds, self.seconds_limit))
         return min(1.0, max(shares))
+
+    @property
+    def spent(self) -> bool:
+        return self.limited and self.fraction >= 1.0
 
     def resume(self, **parts: Stateful) -> bool:
         """As the contract says (bench.contract.ResumableClock)."""

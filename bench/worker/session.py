@@ -7,6 +7,7 @@ of the unit's folder. The same class serves a process of its own and `executor=i
 from __future__ import annotations
 
 import inspect
+import shutil
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -80,6 +81,7 @@ class Session:
     ) -> Reply:
         """Everything of an earlier unit is forgotten; the method's code is imported."""
         self.do_forget()
+        shutil.rmtree(self.folder / "scratch", ignore_errors=True)
         torch.set_num_threads(max(1, threads))
         cap_memory(setting["device"], memory_gb)
         reset_peak(setting["device"])
@@ -174,7 +176,7 @@ class Session:
             return {"end": True}
         if not isinstance(progress, Progress):
             raise TypeError(f"a method yields Progress, not {type(progress).__name__}")
-        self.clock.steps += int(progress.steps)
+        self.clock.count(progress)
         loss = None if progress.loss is None else float(progress.loss)
         return {
             "steps": int(progress.steps),

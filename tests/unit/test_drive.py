@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from bench.contract import Progress, Setting
+from bench.contract import Progress
 from bench.errors import MethodError
 from bench.record.schema import Moment
 from bench.unit.clock import BudgetClock
-from bench.unit.drive import Drive, Probe, drive
-from bench.unit.handover import RemoteWork
-from bench.unit.inline_worker import start_inline
+from bench.unit.drive import Drive, Probe
 from bench.unit.rng import RandomStream
+from tests.driving import driven
 
 
 @dataclass
@@ -61,14 +58,13 @@ class Lab:
         self.watch.time += 1000  # off the clock, or every budget would be gone
 
     def drive(self, work: Any, probes: int = 0, probe: Probe | None = None) -> Drive:
-        with TemporaryDirectory() as folder, start_inline(Path(folder)) as worker:
-            session = worker.session
-            session.setting = Setting(classes=(), modality="", device="cpu", seed=0)
-            session.random, session.synchronise = RandomStream(0), self.synchronise
-            session.method = Given(work)
-            remote = RemoteWork(worker, self.clock)
-            assert remote.begin("adapt", pretrained=None, saved=None)
-            return drive(remote, clock=self.clock, probe=probe or self.probe, probes=probes)
+        return driven(
+            Given(work),
+            clock=self.clock,
+            probe=probe or self.probe,
+            probes=probes,
+            synchronise=self.synchronise,
+        )
 
 
 def each(*progress: Progress) -> Iterator[Progress]:

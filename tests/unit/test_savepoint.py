@@ -19,7 +19,6 @@ from bench.unit.saved import SavedPhase
 from bench.unit.spec import Unit
 from bench.unit.stop import Stopped, asked_at
 from bench.unit.trail import Trail, path_of
-
 from bench.worker.nested import write_nested
 
 from .conftest import MakeLab
