@@ -240,4 +240,5 @@ def _unit(
         cache=str(demand.data["cache"]) if demand.data["cache"] else None,
         pretrain=pretrain,
         needs_test_label=card.needs_test_label,
+        deterministic=card.repeatable_on_cuda if demand.deterministic else None,
     )

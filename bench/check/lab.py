@@ -144,6 +144,7 @@ class Lab:
             if pretrains is None
             else PretrainSpec(key=key_of({"run": run}), share=pretrains.share),
             needs_test_label=card.needs_test_label,
+            deterministic=card.repeatable_on_cuda,
         )
 
     def stop(self, unit: Unit, *, look: int) -> str | None:

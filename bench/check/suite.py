@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from bench.check.lab import STEPS, Lab, Result, relabelled, seconds_budget, steps_budget
+from bench.check.tolerance import too_many
 from bench.contract import Volume
 from bench.errors import reason_of
 from bench.registry import load
@@ -88,9 +89,12 @@ class Suite:
 
     def _same(self, other: Result, reason: str) -> None:
         for case, label in self.base.predictions.items():
-            wrong = int((other.predictions[case] != label).sum())
-            if wrong:
-                raise CheckError(f"{reason}: {wrong} voxels of {case} differ")
+            if wrong := self._differing(other.predictions[case], label):
+                raise CheckError(f"{reason}: {wrong} of {case} differ")
+
+    def _differing(self, found: np.ndarray, expected: np.ndarray) -> str:
+        repeats = self.card.repeatable_on_cuda
+        return too_many(found, expected, device=self.lab.device, repeats=repeats)
 
     def runs(self) -> str | None:
         """runs, and predicts uint8 labels on the volume's own grid"""
@@ -240,9 +244,8 @@ class Suite:
         store = self.lab.store("base", self.lab.volumes)
         for case, label in self.base.predictions.items():
             volume = store.volume(case, with_label=self.card.needs_test_label)
-            wrong = int((method.predict(volume) != label).sum())
-            if wrong:
-                raise CheckError(f"{wrong} voxels of {case} differ after a reload")
+            if wrong := self._differing(method.predict(volume), label):
+                raise CheckError(f"{wrong} of {case} differ after a reload")
         return None
 
     def traces(self) -> str | None:

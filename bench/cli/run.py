@@ -14,6 +14,8 @@ Runs every unit of the request that has no record yet, and records it.
   device=auto|cpu|cuda        executor=local|inline|slurm   executor.jobs=2
   executor=slurm              jobs on a cluster: executor.partition=gpu executor.time=4h ...
                               (`show slurm`, docs/cluster.md)
+  deterministic=true          on a GPU with deterministic algorithms: slower, repeatable to the bit
+                              where the card says so (`show METHOD`)
   results=DIR  keep=predictions,state  rerun=failed|all
   data.partial=true           run on a copy that lacks cases, under another name
   data.skip_bad=true          leave broken cases out, and say so in every record

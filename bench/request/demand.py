@@ -31,6 +31,7 @@ class Demand:
     """Everything that one command line asks for.
 
     pool  whose unlabelled images: names of datasets, "own" for the chosen one's
+    deterministic  with torch's deterministic algorithms on a GPU: slower, and repeatable
     """
 
     choices: tuple[Choice, ...]
@@ -45,3 +46,4 @@ class Demand:
     results: Path
     keep: tuple[str, ...]
     rerun: str | None
+    deterministic: bool = False

@@ -10,11 +10,13 @@ from typing import Any
 
 import torch
 
+from bench.energy import EnergyMeter
 from bench.record.schema import Harness, Phase, Record
 from bench.registry import Registry, load
 from bench.unit.carried import resources as measured
 from bench.unit.clock import BudgetClock
 from bench.unit.convergence import converge
+from bench.unit.deterministic import make_deterministic
 from bench.unit.device import cap_memory, synchroniser
 from bench.unit.identity import identity
 from bench.unit.planned import check_method, own_store
@@ -29,7 +31,9 @@ from bench.unit.trail import Trail
 def run_unit(unit: Unit, registry: Registry, trail: Trail | None = None) -> Record:
     """Adapt, probe, predict, score. Whatever a method lets out passes through to the caller.
     `trail`: where it goes on if it was stopped before, and what it leaves if it is stopped now."""
-    began = time.perf_counter()
+    began, energy = time.perf_counter(), EnergyMeter(unit.device)
+    if unit.deterministic is not None:
+        make_deterministic(unit.device, unit.deterministic)
     cap_memory(unit.device, unit.request.budget.memory_gb)
     found, _ = registry.method(unit.request.method)
     check_method(unit, found)
@@ -62,7 +66,7 @@ def run_unit(unit: Unit, registry: Registry, trail: Trail | None = None) -> Reco
         adaptation = run.resumed_adaptation() or run.adapt(task, clock)
         cases, throughput = run.predict_test(adaptation)
         files = run.keep()
-        resources = measured(run)
+        resources = measured(run).model_copy(update={"energy_joules": _joules(energy, trail)})
 
     wall = time.perf_counter() - run.began
     here = [adaptation.phase, *([pretraining] if pretraining and not pretraining.reused else [])]
@@ -73,6 +77,7 @@ def run_unit(unit: Unit, registry: Registry, trail: Trail | None = None) -> Reco
         probe_seconds=run.probe_seconds,
         scoring_seconds=scorer.seconds,
         overhead_seconds=max(0.0, wall - worked - scorer.seconds),
+        deterministic=unit.deterministic is not None if unit.device != "cpu" else None,
     )
     return Record(
         **identity(unit),
@@ -91,6 +96,8 @@ def run_unit(unit: Unit, registry: Registry, trail: Trail | None = None) -> Reco
 
 def pretrain_unit(unit: Unit, registry: Registry) -> None:
     """The pre-training that the unit shares with others, alone: stored for whoever needs it."""
+    if unit.deterministic is not None:
+        make_deterministic(unit.device, unit.deterministic)
     cap_memory(unit.device, unit.request.budget.memory_gb)
     found, _ = registry.method(unit.request.method)
     check_method(unit, found)
@@ -101,6 +108,12 @@ def pretrain_unit(unit: Unit, registry: Registry) -> None:
         ensure_pretrained(
             unit, lambda: method_class(SimpleNamespace(**unit.request.options), setting), task
         )
+
+
+def _joules(energy: EnergyMeter, trail: Trail | None) -> float | None:
+    """None for a unit that went on from an earlier start: nobody measured that one to its end."""
+    resumed = trail is not None and any(part.resumed for part in trail.past)
+    return None if resumed else energy.joules()
 
 
 def _spent(phase: Phase) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from bench.cards import OnCuda
 from bench.record.schema import DataFacts, MethodFacts, Part, Request
 
 FOLDER = "sambench-unit-"
@@ -36,6 +37,7 @@ class Unit(Part):
     """`key` is the hash of all that the result depends on; paths and devices are not in it.
 
     pool    unlabelled cases of the unit's own dataset; others  those of other datasets
+    deterministic  with torch's deterministic algorithms; what the card says of them on CUDA
     stage   "pretrain": only the pre-training that it shares with others; leaves no record
     """
 
@@ -57,6 +59,7 @@ class Unit(Part):
     threads: int = 1
     pretrain: PretrainSpec | None = None
     needs_test_label: bool = False
+    deterministic: OnCuda | None = None
     stage: Literal["all", "pretrain"] = "all"
 
     @property

@@ -165,6 +165,7 @@ def whole() -> dict[str, Any]:
             "worker_seconds": 59.0,
             "cpu_seconds": 80.0,
             "background_cpu_seconds": 0.5,
+            "deterministic": None,
         },
         "files": {"log": None, "predictions": None, "state": None},
         "interruptions": [
