@@ -8,10 +8,14 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from bench.energy import Counter, EnergyMeter, NoCounterError, load_nvml, open_counter, physical
+from bench.record.schema import Interruption
+from bench.unit.life import _joules
 
 SOURCE = r"""
 #include <string.h>
@@ -166,3 +170,16 @@ def test_an_nvml_without_the_counter(nvml: ctypes.CDLL) -> None:
     counter = Counter(Old(), None)
     with pytest.raises(NoCounterError, match=r"^this driver's NVML has no nvmlDeviceGetTotalEner"):
         counter.joules()
+
+
+def test_a_unit_that_went_on_after_a_stop_has_no_figure(nvml: ctypes.CDLL) -> None:
+    """Nobody measured its earlier start to the end."""
+
+    def trail(*resumed: bool) -> Any:
+        past = [Interruption(started="2026", resumed=one) for one in resumed]
+        return SimpleNamespace(past=past)
+
+    meter = EnergyMeter("cuda", nvml=nvml)
+    nvml.test_use(0, ctypes.c_ulonglong(2500))
+    assert _joules(meter, None) == _joules(meter, trail()) == _joules(meter, trail(False)) == 2.5
+    assert _joules(meter, trail(False, True)) is None

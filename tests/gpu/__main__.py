@@ -1,7 +1,7 @@
 """python -m tests.gpu [--device cuda|cpu] [--small] [--page FILE]    (make gpu)
 
-For whoever has a GPU, at most ten minutes: `bench doctor`; the tests of tests/cuda on the real card;
-throughput, memory and share of the card's peak, into docs/performance.md in this machine's section.
+For whoever has a GPU, at most ten minutes: `bench doctor`; the tests of tests/cuda on the real
+card; throughput, memory and share of its peak, into docs/performance.md in this machine's section.
 Exit code: 0, 1 if doctor or a test failed, 2 without a GPU. `--small` is for trying the script.
 """
 
