@@ -30,9 +30,9 @@ def in_float32(function: Callable[P, R]) -> Callable[P, R]:
         positional = [_raised(x) for x in args]
         named = {name: _raised(x) for name, x in kwargs.items()}
         if not torch.amp.is_autocast_available(kind):  # "meta": shapes without numbers
-            return function(*positional, **named)  # type: ignore[arg-type]
+            return function(*positional, **named)
         with torch.autocast(kind, enabled=False):
-            return function(*positional, **named)  # type: ignore[arg-type]
+            return function(*positional, **named)
 
     return whole
 

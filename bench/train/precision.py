@@ -31,6 +31,18 @@ def resolve_precision(given: Precision, device: torch.device | str) -> Resolved:
 def autocast(precision: str, device: torch.device | str) -> AbstractContextManager[object]:
     """The context of a forward pass in a resolved precision."""
     kind = torch.device(device).type
+    if kind == "cuda":
+        float32_is_float32()
     if not torch.amp.is_autocast_available(kind):  # "meta": shapes without numbers
         return nullcontext()
     return torch.autocast(kind, DTYPES.get(precision, torch.bfloat16), enabled=precision != "fp32")
+
+
+def float32_is_float32() -> None:
+    """No TF32, neither in matrix products nor in convolutions, where torch allows it by itself.
+
+    fp32 means fp32. Under bf16 and fp16 the network's own products are not float32 at all; what
+    is (losses, similarities) would be back at ten bits, which is why it is float32.
+    """
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False

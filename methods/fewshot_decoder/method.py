@@ -19,14 +19,16 @@ from bench.models.sam import build_sam
 from bench.models.sam.frozen import frozen_sam
 from bench.models.trained import load_trained, trained_state
 from bench.options import given
+from bench.train.ahead import Source
 from bench.train.fit import FitPlan, fit
 from bench.train.fitted import FittedSchedule
 from bench.train.mask_losses import bce_dice, focal_dice, mask_targets
+from bench.train.optimisers import adamw
 from bench.train.precision import autocast, resolve_precision
 from bench.train.schedule import cosine_decay
 from methods.fewshot_decoder.collection import Collection, inside_mean
 from methods.fewshot_decoder.decoder import TargetDecoder
-from methods.fewshot_decoder.lessons import Lessons, shots_of
+from methods.fewshot_decoder.lessons import Lessons, gathered, shots_of
 from methods.fewshot_decoder.options import all_tokens, rate_of
 from methods.fewshot_decoder.prompts import PromptRule, Shot, padded, shots_from, shots_state
 from methods.fewshot_decoder.targets import operator
@@ -125,11 +127,11 @@ class FewshotDecoder:
         learned = [value for value in self.network.parameters() if value.requires_grad]
         for progress in fit(
             self.network,
-            torch.optim.AdamW(learned, lr=self.rate, weight_decay=options.weight_decay, fused=True),
+            adamw(learned, lr=self.rate, weight_decay=options.weight_decay),
             clock=clock,
             plan=plan,
             count=len(lessons),
-            sample=lambda chosen: [part.to(self.device) for part in lessons.draw(chosen)],
+            sample=Source(choose=lessons.choose, gather=gathered, finish=lambda *parts: parts),
             loss=self._loss,
             rate=schedule,
             device=self.device,
