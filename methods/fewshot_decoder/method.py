@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from bench.contract import Clock, Progress, Setting, Task, Volume
+from bench.data.transfer import to_device
 from bench.models.checkpoints import card_of
 from bench.models.sam import build_sam
 from bench.models.sam.frozen import frozen_sam
@@ -158,12 +159,12 @@ class FewshotDecoder:
         inner = self.encoder.inner(volume)
         found = []
         for part in torch.arange(len(kept)).split(SLICES):
-            images = kept.take(part).float()
-            similar = inside_mean(images, inner, self.encoder)
-            scores = self.scores(images.to(self.device), similar)
+            images = kept.take(part)
+            similar = inside_mean(images.float(), inner, self.encoder)
+            scores = self.scores(to_device(images, self.device).float(), similar)
             native = self.encoder.canvas.scores_back(scores, height, width)
-            found.append(native.argmax(dim=1).to(torch.uint8).cpu())
-        return torch.cat(found).numpy()
+            found.append(native.argmax(dim=1).to(torch.uint8))
+        return torch.cat(found).cpu().numpy()  # one wait for the device a volume
 
     def scores(self, images: Tensor, descriptors: Tensor) -> Tensor:
         """images (B, C, h, w), their descriptors (B, C) -> (B, K + 1, 4h, 4w), background first."""
@@ -175,7 +176,7 @@ class FewshotDecoder:
             if self.rule.retrieve_k:
                 near = [self.rule.nearest(shots, descriptor) for descriptor in descriptors]
             prompts = padded([self.rule.tokens(few) for few in near])
-            tokens, kinds = (part.to(self.device) for part in prompts)
+            tokens, kinds = (to_device(part, self.device) for part in prompts)
             classes = torch.full((len(images),), value - 1, device=self.device)
             with autocast(self.precision, self.device):
                 scores[:, value] = self.network(

@@ -1,8 +1,8 @@
 """How often a training step waits for the device: for its loss, and for nothing else.
 
 Counted on the CPU by what waits on a GPU: a number read from a tensor, places that are counted
-before they are used (a mask as an index), and constants that are made anew and copied. What prepares
-a batch on the host is not counted. Under a budget of seconds the clock waits twice more.
+before they are used (a mask as an index), and constants that are made anew and copied. What the
+host does to prepare a batch is not counted. Under a budget of seconds the clock waits twice more.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench.data.slices import Canvas
+from bench.models.checkpoints import card_of
+from bench.models.sam import build_sam
 from bench.train import fit as fitting
 from bench.train.ahead import Ahead
 from methods.hssl.views import Views
-from methods.persam.asking import Rows, boxed
-from methods.persam.places import extremes
+from methods.persam.asking import Rows, personal, personal_f
 from tests.methods.fewshot_tiny import fewshot
-from tests.methods.hssl_tiny import hssl
 from tests.methods.sam_tiny import sam_method
 from tests.methods.test_unet import squares, unet
 from tests.methods.tiny import pulled
@@ -104,7 +104,7 @@ def test_what_waits_is_seen() -> None:
     x = torch.arange(4.0)
     with Waits() as waits:
         float(x.sum())
-        x[x > 1] = 0
+        x[x > 1] = torch.zeros(2)
         x[x > 1]
         bool((x > 1).any())
         torch.tensor([1.0, 2.0])
@@ -125,7 +125,7 @@ def _fewshot(cache: Path) -> Any:
 
 
 def _hssl(_: Path) -> Any:
-    return hssl(terms="none", image_size=64)
+    return sam_method("hssl", terms="none", image_size=64, width=4)
 
 
 @pytest.mark.parametrize(
@@ -139,3 +139,34 @@ def test_a_step_waits_for_its_loss_alone(
     assert len(counts) == 6
     # The first step makes the constants of the device.
     assert counts[1:] == [{"number": 1}] * 5
+
+
+@torch.inference_mode()
+def test_persam_waits_once_for_each_of_its_boxes() -> None:
+    """Which masks have one is asked for once, and then each index is by number."""
+    sam = build_sam(card_of("sam", "nano"), image_size=64)
+    generator = torch.Generator().manual_seed(0)
+    image = sam.image_encoder(torch.randn(3, 3, 64, 64, generator=generator))
+    rows = Rows(image, image[:, :, 2, 3].clone(), (48, 64))
+    learned = torch.full((3, 2), 1 / 3)
+    for ask, boxes in (
+        (lambda: personal(sam, Canvas(64), rows), 1),
+        (lambda: personal_f(sam, Canvas(64), rows, learned), 2),
+    ):
+        ask()  # makes the constants
+        with Waits() as waits:
+            ask()
+        assert dict(waits.found) == {"places": boxes}
+
+
+def test_views_on_a_gpu_are_not_counted_first() -> None:
+    """Half of them are blurred there as here, each by a deviation of its own."""
+    images = torch.rand(400, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    with Waits() as waits:
+        found = Views().blurred_some(images)
+    assert not waits.found
+    same = (found == images).flatten(1).all(dim=1)
+    assert 150 < int(same.sum()) < 250
+    moved = (found - images).flatten(1).norm(dim=1)[~same]
+    assert len(moved.unique()) == len(moved)
