@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 
 from bench.errors import RequestError
+from bench.train.half_speed import warn_where_bf16_is_slow
 
 Resolved = Literal["fp32", "bf16", "fp16"]
 Precision = Literal["auto"] | Resolved
@@ -15,7 +16,8 @@ DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def resolve_precision(given: Precision, device: torch.device | str) -> Resolved:
-    """ "auto" is bf16 on a GPU that has it, fp16 on another one, fp32 on a CPU."""
+    """ "auto" is bf16 on a GPU that has it, fp16 on another one, fp32 on a CPU; by what the device
+    is and never by how fast it happens to be, so that a request means the same each time."""
     cuda = torch.device(device).type == "cuda"
     if given == "auto":
         if not cuda:
@@ -23,6 +25,8 @@ def resolve_precision(given: Precision, device: torch.device | str) -> Resolved:
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     if given not in ("fp32", *DTYPES):
         raise RequestError(f"precision={given}: it is one of auto, fp32, bf16, fp16")
+    if given == "bf16" and torch.device(device).type == "cpu":
+        warn_where_bf16_is_slow()
     if given == "fp16" and not cuda:
         raise RequestError("precision=fp16 needs a GPU: take fp32 or bf16 on a CPU")
     return given

@@ -70,6 +70,8 @@ class SliceRecipe:
     decay          of the rate after the warm-up, where there is no budget
     clip           largest norm of the gradient; None: as it is
     micro          slices that pass through the network at once; None: the batch
+    compile        network and loss by torch.compile, within the first step: the budget pays for it.
+                   Prediction is not compiled: it has other shapes and would begin anew
     """
 
     batch: int
@@ -82,6 +84,7 @@ class SliceRecipe:
     clip: float | None = None
     micro: int | None = None
     precision: Precision = "auto"
+    compile: bool = False
 
     @property
     def plan(self) -> FitPlan:
@@ -95,7 +98,9 @@ class SliceRecipe:
         )
 
 
-def adjusted(recipe: SliceRecipe, *, precision: Precision = "auto", **given: Any) -> SliceRecipe:
+def adjusted(
+    recipe: SliceRecipe, *, precision: Precision = "auto", compile: bool = False, **given: Any
+) -> SliceRecipe:
     """The recipe with what a user gave for its whole numbers; "auto" keeps the recipe's own. With
     other epochs, the decay is laid out for them."""
     numbers: dict[str, Any] = {k: v for k, v in given.items() if v != AUTO}
@@ -103,7 +108,7 @@ def adjusted(recipe: SliceRecipe, *, precision: Precision = "auto", **given: Any
         numbers["cpu_batch"] = None
     if "epochs" in numbers:
         numbers.setdefault("planned", numbers["epochs"])
-    return replace(recipe, precision=precision, **numbers)
+    return replace(recipe, precision=precision, compile=compile, **numbers)
 
 
 def fit_slices(
@@ -137,8 +142,10 @@ def fit_slices(
         ends_at=1.0 if clock.limited else recipe.epochs / (recipe.planned or recipe.epochs),
     )
 
+    taught = torch.compile(loss) if recipe.compile else loss
+
     def batch_loss(x: Tensor, y: Tensor) -> Tensor:
-        return loss(x, y, progress_of(clock, recipe_steps=steps))
+        return taught(x, y, progress_of(clock, recipe_steps=steps))
 
     yield from fit(
         network,

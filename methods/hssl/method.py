@@ -65,6 +65,7 @@ class HSSL:
             batch=options.batch,
             epochs=options.epochs,
             precision=options.precision,
+            compile=options.compile,
         )
         self.taught: set[str] | None = None
         cuda = self.device.type == "cuda"

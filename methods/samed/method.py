@@ -52,6 +52,7 @@ class SAMed:
             epochs=options.epochs,
             warm_up=options.warm_up,
             precision=options.precision,
+            compile=options.compile,
         )
         card = card_of("sam", setting.backbone["sam"])
         entry = sam_entry(card, image_size=options.image_size, values=options.values)

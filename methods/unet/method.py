@@ -62,7 +62,9 @@ class UNet:
             support=task.support,
             canvas=Canvas(self.size),
             clock=clock,
-            recipe=adjusted(RECIPE, batch=options.batch, epochs=options.epochs),
+            recipe=adjusted(
+                RECIPE, batch=options.batch, epochs=options.epochs, compile=options.compile
+            ),
             loss=lambda images, labels, _: cross_entropy_dice(self.network(images), labels),
             device=self.device,
         )
