@@ -22,9 +22,10 @@ def convolutional(network: Network, device: torch.device | str) -> Network:
         return network.to(device)
     # Which kernel is fastest is measured: with deterministic algorithms asked for, none is.
     torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
+    network = network.to(device)
     if keeps_channels_last(network):
-        return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return network.to(device)
+        nn.utils.convert_conv2d_weight_memory_format(network, torch.channels_last)
+    return network
 
 
 def keeps_channels_last(network: nn.Module) -> bool:

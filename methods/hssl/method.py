@@ -86,7 +86,8 @@ class HSSL:
                 size=int(size),
                 norm=self.options.norm,
             )
-        self.network = convolutional(network, self.device)
+        network = network.to(self.device)
+        self.network = network if self.on_sam else convolutional(network, self.device)
         self.canvas = Canvas(self.network.size)
 
     def pretrain(self, task: Task, clock: Clock) -> Iterator[Progress]:

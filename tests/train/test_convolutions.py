@@ -48,8 +48,9 @@ def test_norms_that_undo_the_layout() -> None:
 def test_on_a_gpu(inside: nn.Module) -> None:
     network = Moved(inside)
     assert convolutional(network, "cuda:0") is network
-    layout = {"memory_format": torch.channels_last} if inside is BATCH else {}
-    assert network.sent == [((torch.device("cuda:0"),), layout)]
+    assert network.sent == [((torch.device("cuda:0"),), {})]
+    weight = network.inside[0].weight
+    assert weight.is_contiguous(memory_format=torch.channels_last) is (inside is BATCH)
     assert torch.backends.cudnn.benchmark
 
 

@@ -26,7 +26,7 @@ def with_channel_norms(module: Network) -> Network:
     """The module with these in place of the package's, parameters and all."""
     for parent in list(module.modules()):
         for name, child in parent.named_children():
-            if type(child) is LayerNorm2d:
+            if isinstance(child, LayerNorm2d) and not isinstance(child, ChannelNorm):
                 norm = ChannelNorm(len(child.weight), child.eps)
                 norm.weight, norm.bias = child.weight, child.bias
                 setattr(parent, name, norm.train(child.training))
