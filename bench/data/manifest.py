@@ -12,7 +12,8 @@ from typing import Any, Literal
 from bench.contract import Spacing
 from bench.record.whole import whole
 
-FORMAT = 1
+FORMAT = 2
+"""2: labels in a tree of their own. A store of another format is converted again."""
 MANIFEST = "manifest.json"
 
 SpacingSource = Literal["file", "card", "unknown"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -31,9 +32,17 @@ from bench.data.manifest import (
     manifest_json,
     write_json,
 )
-from bench.data.shelf import Entry, clear_scratch, read_entry, restamp, write_entry
+from bench.data.shelf import (
+    Entry,
+    clear_old_labels,
+    clear_scratch,
+    clear_stale_labels,
+    read_entry,
+    restamp,
+    write_entry,
+)
 from bench.data.sources import Stamp, converter_hash, hash_files, stamps_of
-from bench.data.store import Store, open_store
+from bench.data.store import Store, labels_folder, open_store
 from bench.data.voxels import Voxels
 from bench.errors import DataError, RequestError
 from bench.fetch.lock import alone
@@ -140,6 +149,7 @@ def prepare(
         if not manifest.cases:
             case, problem = manifest.skipped[0]
             raise RequestError(f"{name}: all of its cases are bad; the first, {case}: {problem}")
+        clear_stale_labels(folder, [case.case for case in manifest.cases])
         write_json(folder / MANIFEST, manifest_json(manifest))
     return open_store(folder)
 
@@ -158,6 +168,12 @@ def _convert_all(job: _Job, *, workers: int, step: Callable[[], None]) -> list[E
     """Entries in the order of the sources; the first bad case ends it unless they are skipped."""
     entries = {source.case: _finished(job, source) for source in job.copy.sources}
     clear_scratch(job.folder)
+    if clear_old_labels(job.folder):
+        print(
+            f"{job.folder}: an older version kept its labels beside the images; it is converted "
+            f"again, with its labels in {labels_folder(job.folder)}",
+            file=sys.stderr,
+        )
     todo = [source for source in job.copy.sources if entries[source.case] is None]
     for _ in range(len(job.copy.sources) - len(todo)):
         step()

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,17 @@ from typing import Any
 import numpy as np
 
 from bench.contract import Source
-from bench.data.manifest import StoredCase, case_from_json, case_json, write_json
+from bench.data.manifest import MANIFEST, StoredCase, case_from_json, case_json, write_json
 from bench.data.sources import Stamp
-from bench.data.store import CASE, IMAGE, LABEL, find_damage, safe_name
+from bench.data.store import (
+    CASE,
+    IMAGE,
+    LABEL,
+    find_damage,
+    label_path,
+    labels_folder,
+    safe_name,
+)
 from bench.errors import RequestError
 
 SCRATCH = re.compile(r"\..+\.\d+(-[0-9a-f]+)?\.(tmp|old)")
@@ -66,22 +75,43 @@ def read_entry(folder: Path, source: Source, *, recipe: str) -> Entry | None:
 
 
 def write_entry(folder: Path, entry: Entry, arrays: tuple[np.ndarray, np.ndarray] | None) -> None:
-    """Put a case in its place, whole or not at all. `arrays`: image and label of a good one."""
+    """Put a case in its place, whole or not at all. `arrays`: image and label of a good one.
+
+    The label first: its case is finished once case.json is there, and a kill between the two leaves
+    an old case.json, whose hash or size the new label does not have."""
     name = safe_name(entry.case)
+    label = label_path(folder, entry.case)
     scratch = folder / f".{name}.{os.getpid()}.tmp"
+    at = label.parent
     try:
+        if arrays is None:
+            shutil.rmtree(label.parent, ignore_errors=True)
+        else:
+            _write_label(label, arrays[1])
+        at = folder / name
         scratch.mkdir(parents=True)
         if arrays is not None:
-            for file, array in zip((IMAGE, LABEL), arrays, strict=True):
-                np.save(scratch / file, array)
+            np.save(scratch / IMAGE, arrays[0])
         write_json(scratch / CASE, _content(entry))
         _swap(scratch, folder / name)
     except OSError as error:
         shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(label.parent, ignore_errors=True)
         raise RequestError(
-            f"cannot write {folder / name}: {error.strerror or error}; make room, or choose "
-            "another folder"
+            f"cannot write {at}: {error.strerror or error}; make room, or choose another folder"
         ) from error
+
+
+def _write_label(path: Path, label: np.ndarray) -> None:
+    """Atomic. Readers that mapped the old file keep it."""
+    scratch = path.parent.with_name(f".{path.parent.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with scratch.open("wb") as file:
+            np.save(file, label)
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def restamp(folder: Path, entry: Entry) -> None:
@@ -90,13 +120,36 @@ def restamp(folder: Path, entry: Entry) -> None:
 
 
 def clear_scratch(folder: Path) -> None:
-    """What a killed run left behind. Only under the store's lock."""
-    for path in folder.iterdir():
+    """What a killed run left behind, in both trees. Only under the store's lock."""
+    for path in (*_inside(folder), *_inside(labels_folder(folder))):
         if SCRATCH.fullmatch(path.name):
             if path.is_dir():
                 shutil.rmtree(path)
             else:
                 path.unlink()
+
+
+def clear_old_labels(folder: Path) -> bool:
+    """Those that an older version kept beside the images; whether there were any. Only under the
+    store's lock."""
+    beside = [path / LABEL for path in _inside(folder) if (path / LABEL).is_file()]
+    for path in beside:
+        path.unlink()
+    return bool(beside)
+
+
+def clear_stale_labels(folder: Path, cases: Iterable[str]) -> None:
+    """Labels of other cases than `cases`: this is no store meanwhile. Only under its lock."""
+    names = {safe_name(case) for case in cases}
+    stale = [path for path in _inside(labels_folder(folder)) if path.name not in names]
+    if stale:
+        (folder / MANIFEST).unlink(missing_ok=True)
+    for path in stale:
+        shutil.rmtree(path)
+
+
+def _inside(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
 
 
 def _content(entry: Entry) -> dict[str, Any]:

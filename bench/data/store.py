@@ -2,10 +2,12 @@
 
     <store>/manifest.json           written last: a folder without it is not a store
     <store>/<case>/image.npy        (D, H, W) float16 or float32
-    <store>/<case>/label.npy        (D, H, W) uint8
     <store>/<case>/case.json        facts of the case, and what its source files looked like
+    <store>-labels/<case>/label.npy (D, H, W) uint8
 
-A slice is one contiguous run of bytes, so reading it costs a page or two of the system's cache.
+The labels are a tree of their own: nothing beside an image leads to its label, and a process can be
+given the images without the labels. A slice is one contiguous run of bytes, so reading it costs a
+page or two of the system's cache.
 """
 
 from __future__ import annotations
@@ -45,24 +47,31 @@ class Store:
         return Volume(
             case=stored.case,
             patient=stored.patient,
-            image=self._array(stored, IMAGE),
+            image=self._array(stored, self.image_file(case), stored.dtype),
             spacing=stored.spacing,
-            label=self._array(stored, LABEL) if with_label else None,
+            label=self._array(stored, self.label_file(case), "uint8") if with_label else None,
             labelled_slices=stored.labelled if with_label else (),
         )
 
     def image(self, case: str) -> np.ndarray:
         """(D, H, W) float16 or float32, read-only."""
-        return self._array(self._stored(case), IMAGE)
+        stored = self._stored(case)
+        return self._array(stored, self.image_file(case), stored.dtype)
+
+    def image_file(self, case: str) -> Path:
+        """The .npy file of `image`, for who hands it on as an open file."""
+        return image_path(self.folder, self._stored(case).case)
+
+    def label_file(self, case: str) -> Path:
+        """(D, H, W) uint8, in the labels' own tree."""
+        return label_path(self.folder, self._stored(case).case)
 
     def _stored(self, case: str) -> StoredCase:
         if case not in self.cases:
             raise unknown(f"case of {self.manifest.dataset}", case, self.cases)
         return self.cases[case]
 
-    def _array(self, stored: StoredCase, name: str) -> np.ndarray:
-        path = self.folder / safe_name(stored.case) / name
-        dtype = stored.dtype if name == IMAGE else "uint8"
+    def _array(self, stored: StoredCase, path: Path, dtype: str) -> np.ndarray:
         try:
             array = _map(path)
         except FileNotFoundError:
@@ -77,6 +86,19 @@ class Store:
         return array
 
 
+def labels_folder(folder: Path) -> Path:
+    """Where the labels of the store in `folder` lie."""
+    return folder.with_name(f"{folder.name}-labels")
+
+
+def image_path(folder: Path, case: str) -> Path:
+    return folder / safe_name(case) / IMAGE
+
+
+def label_path(folder: Path, case: str) -> Path:
+    return labels_folder(folder) / safe_name(case) / LABEL
+
+
 def open_store(folder: Path) -> Store:
     """The store in `folder`, with every file's size looked at; no voxel is read."""
     path = folder / MANIFEST
@@ -87,7 +109,7 @@ def open_store(folder: Path) -> Store:
     except OSError as error:
         raise RequestError(f"{path}: {error.strerror or error}") from None
     except (ValueError, KeyError, TypeError):
-        raise RequestError(f"{path} is damaged; {mend(folder)}") from None
+        raise RequestError(f"{path} is damaged, or of another version; {mend(folder)}") from None
     for case in manifest.cases:
         problem = find_damage(folder, case)
         if problem is not None:
@@ -98,8 +120,8 @@ def open_store(folder: Path) -> Store:
 def find_damage(folder: Path, case: StoredCase) -> str | None:
     """What is wrong with a stored case's files, as far as names and sizes tell."""
     voxels = case.shape[0] * case.shape[1] * case.shape[2]
-    for name, width in ((IMAGE, np.dtype(case.dtype).itemsize), (LABEL, 1)):
-        path = folder / safe_name(case.case) / name
+    image, label = image_path(folder, case.case), label_path(folder, case.case)
+    for path, width in ((image, np.dtype(case.dtype).itemsize), (label, 1)):
         try:
             size = path.stat().st_size
         except OSError:
@@ -111,7 +133,7 @@ def find_damage(folder: Path, case: StoredCase) -> str | None:
 
 
 def mend(folder: Path) -> str:
-    return f"delete the folder {folder}, or run `prepare` again"
+    return f"delete the folders {folder} and {labels_folder(folder)}, or run `prepare` again"
 
 
 def safe_name(case: str) -> str:

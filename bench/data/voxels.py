@@ -13,12 +13,12 @@ import numpy as np
 
 from bench.data.convert import voxel_hash
 from bench.data.manifest import StoredCase, write_json
-from bench.data.store import IMAGE, LABEL, safe_name
+from bench.data.store import image_path, label_path
 
 
 class Voxels:
-    """What was looked at lies beside the store: case -> the hash that was found, and how the two
-    files looked then."""
+    """What was looked at lies beside the store: case -> the hash that was found, and how image and
+    label looked then."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -28,7 +28,7 @@ class Voxels:
 
     def whole(self, case: StoredCase) -> bool:
         """Says so, once, where they are not."""
-        looks = [self._look(case, name) for name in (IMAGE, LABEL)]
+        looks = [self._look(path) for path in self._files(case)]
         if self._known.get(case.case) == [case.sha256, *looks]:
             return True
         if self._hash(case) == case.sha256:
@@ -56,16 +56,19 @@ class Voxels:
             return {}  # nothing was looked at, as far as anybody knows
         return content if isinstance(content, dict) else {}
 
-    def _look(self, case: StoredCase, name: str) -> list[int]:
-        facts = (self.folder / safe_name(case.case) / name).stat()
+    def _files(self, case: StoredCase) -> tuple[Path, Path]:
+        """Image and label."""
+        return image_path(self.folder, case.case), label_path(self.folder, case.case)
+
+    def _look(self, path: Path) -> list[int]:
+        facts = path.stat()
         return [facts.st_size, facts.st_mtime_ns, facts.st_ino]
 
     def _hash(self, case: StoredCase) -> str | None:
         """None for files that hold no such arrays."""
-        place = self.folder / safe_name(case.case)
         try:
             image, label = (
-                np.load(place / name, mmap_mode="r", allow_pickle=False) for name in (IMAGE, LABEL)
+                np.load(path, mmap_mode="r", allow_pickle=False) for path in self._files(case)
             )
         except (OSError, ValueError, EOFError):
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 
 import numpy as np
@@ -11,8 +12,8 @@ import pytest
 
 from bench.contract import Copy, RawCase, Source
 from bench.data import prepare as prepare_module
-from bench.data.store import open_store
-from bench.errors import DataError
+from bench.data.store import labels_folder, open_store
+from bench.errors import DataError, RequestError
 from tests.data.files import Files, reads, write_case
 
 
@@ -149,3 +150,54 @@ def test_copies_and_sources_are_the_contracts(root) -> None:
     found = Files(root).find()
     assert isinstance(found, Copy)
     assert all(isinstance(source, Source) for source in found.sources)
+
+
+def test_a_case_that_went_away_takes_its_label_along(make, root) -> None:
+    store = make()
+    for path in root.glob("d*"):
+        path.unlink()
+    (root / "c-label.npy").unlink()
+    left = make(skip_bad=True)
+    assert [case.case for case in left.manifest.cases] == ["a", "b"]
+    assert sorted(path.name for path in labels_folder(store.folder).iterdir()) == ["a", "b"]
+    assert open_store(store.folder) == left
+
+
+def test_a_store_that_was_removed_leaves_no_old_label(make, root) -> None:
+    """Who deletes one of the two folders has the other made again from the sources."""
+    store = make()
+    labels = labels_folder(store.folder)
+    for gone in (store.folder, labels):
+        reads(root)
+        np.save(labels / "a" / "label.npy", np.zeros((3, 8, 8), np.uint8))
+        (labels / "z").mkdir()
+        shutil.rmtree(gone)
+        assert make() == store
+        assert reads(root) == "abcd"
+        assert sorted(path.name for path in labels.iterdir()) == ["a", "b", "c", "d"]
+        assert np.array_equal(np.load(store.label_file("a")), np.load(root / "a-label.npy"))
+
+
+def test_labels_beside_images_are_converted_again_with_one_line(make, root, capsys) -> None:
+    """As versions before 2 of the store's format kept them."""
+    store = make()
+    labels = labels_folder(store.folder)
+    for case in store.cases:
+        (labels / case / "label.npy").rename(store.folder / case / "label.npy")
+    (store.folder / "gone").mkdir()
+    (store.folder / "gone" / "label.npy").write_bytes(b"of a case that is no more")
+    shutil.rmtree(labels)
+    manifest = store.folder / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"format":2', '"format":1'))
+    reads(root)
+    with pytest.raises(RequestError, match="is damaged, or of another version; delete the folders"):
+        open_store(store.folder)
+    assert make() == store
+    assert reads(root) == "abcd"
+    assert capsys.readouterr().err == (
+        f"{store.folder}: an older version kept its labels beside the images; it is converted "
+        f"again, with its labels in {labels}\n"
+    )
+    assert list(store.folder.rglob("label.npy")) == []
+    assert make() == store
+    assert capsys.readouterr().err == ""

@@ -18,7 +18,7 @@ from bench.contract import Copy, RawCase, Source
 from bench.data.convert import canonical_image
 from bench.data.manifest import fingerprint_of, manifest_from_json
 from bench.data.prepare import prepare
-from bench.data.store import Store, open_store, safe_name
+from bench.data.store import Store, labels_folder, open_store, safe_name
 from bench.errors import DataError, RequestError
 
 CLASSES = ("organ", "nodule")
@@ -122,9 +122,34 @@ def test_hashes_follow_the_written_rule(store: Store) -> None:
 
 
 def test_a_store_may_be_moved(store: Store, tmp_path: Path) -> None:
+    labels_folder(store.folder).rename(tmp_path / "elsewhere-labels")
     moved = store.folder.rename(tmp_path / "elsewhere")
     assert open_store(moved).manifest == store.manifest
     assert open_store(moved).image("whole").shape == (4, 6, 5)
+    assert open_store(moved).volume("whole", with_label=True).label is not None
+
+
+def test_labels_lie_in_another_tree(store: Store) -> None:
+    """Nothing beside an image, or below the store, is a label; with the images alone a process
+    reads images."""
+    labels = labels_folder(store.folder)
+    assert labels == store.folder.with_name("store-labels")
+    assert store.image_file("whole") == store.folder / "whole" / "image.npy"
+    assert store.label_file("whole") == labels / "whole" / "label.npy"
+    assert np.array_equal(np.load(store.image_file("whole")), store.image("whole"))
+    assert np.load(store.label_file("whole")).sum() == 5
+    assert sorted(p.name for p in labels.rglob("*")) == [*["label.npy"] * 2, "part", "whole"]
+    assert {p.name for p in store.folder.rglob("*.*")} == {
+        "image.npy",
+        "case.json",
+        "manifest.json",
+    }
+    labels.rename(labels.with_name("away"))
+    assert store.volume("whole", with_label=False).image.shape == (4, 6, 5)
+    with pytest.raises(DataError, match=r"store-labels/whole/label\.npy is missing"):
+        store.volume("whole", with_label=True)
+    with pytest.raises(RequestError, match="unknown case of two 'whol'; did you mean whole"):
+        store.label_file("whol")
 
 
 def test_opening_imports_neither_torch_nor_a_reader(store: Store) -> None:
@@ -181,41 +206,46 @@ def test_a_damaged_manifest_says_what_to_do(store: Store, damage: str) -> None:
         content["cases"][0]["patient"] = "p9"
     text = {"cut": text[:-9], "no JSON": "[]"}.get(damage, json.dumps(content))
     path.write_text(text)
-    message = f"{path} is damaged; delete the folder {store.folder}, or run `prepare` again"
+    message = f"{path} is damaged, or of another version; {remedy(store)}"
     with pytest.raises(RequestError, match=re.escape(message)):
         open_store(store.folder)
 
 
-@pytest.mark.parametrize("name", ["image.npy", "label.npy"])
+def remedy(store: Store) -> str:
+    both = f"{store.folder} and {labels_folder(store.folder)}"
+    return f"delete the folders {both}, or run `prepare` again"
+
+
+@pytest.mark.parametrize("name", ["image", "label"])
 def test_a_missing_or_cut_file_is_seen_on_opening(store: Store, name: str) -> None:
-    path = store.folder / "whole" / name
+    path = store.image_file("whole") if name == "image" else store.label_file("whole")
     data = path.read_bytes()
     path.write_bytes(data[:-1])
-    whole, remedy = len(data), f"delete the folder {store.folder}, or run `prepare` again"
-    message = f"case whole: {path} is cut off or changed: {whole - 1} bytes, not {whole}; {remedy}"
-    with pytest.raises(DataError, match=re.escape(message)):
+    message = f"case whole: {path} is cut off or changed: {len(data) - 1} bytes, not {len(data)}; "
+    with pytest.raises(DataError, match=re.escape(message + remedy(store))):
         open_store(store.folder)
     path.unlink()
-    with pytest.raises(DataError, match=re.escape(f"case whole: {path} is missing; {remedy}")):
+    message = f"case whole: {path} is missing; {remedy(store)}"
+    with pytest.raises(DataError, match=re.escape(message)):
         open_store(store.folder)
 
 
 def test_damage_after_opening_is_seen_on_reading(store: Store) -> None:
     path = store.folder / "whole" / "image.npy"
-    remedy = f"delete the folder {store.folder}, or run `prepare` again"
+    end = remedy(store)
     data = path.read_bytes()
     path.write_bytes(data[:-1])
-    with pytest.raises(DataError, match=re.escape(f"case whole: {path} is cut off; {remedy}")):
+    with pytest.raises(DataError, match=re.escape(f"case whole: {path} is cut off; {end}")):
         store.image("whole")
     path.write_bytes(b"")
-    with pytest.raises(DataError, match=re.escape(f"{path} is cut off; {remedy}")):
+    with pytest.raises(DataError, match=re.escape(f"{path} is cut off; {end}")):
         store.image("whole")
     np.save(path, np.zeros((4, 6, 5), np.float32))
-    message = f"{path} is float32 (4, 6, 5), not float16 (4, 6, 5); {remedy}"
+    message = f"{path} is float32 (4, 6, 5), not float16 (4, 6, 5); {end}"
     with pytest.raises(DataError, match=re.escape(message)):
         store.image("whole")
     path.unlink()
-    with pytest.raises(DataError, match=re.escape(f"{path} is missing; {remedy}")):
+    with pytest.raises(DataError, match=re.escape(f"{path} is missing; {end}")):
         store.image("whole")
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from bench.data.store import labels_folder
 from bench.errors import RequestError
 from bench.record.store import read_records
 from bench.unit.state import load_state, save_state
@@ -51,14 +52,16 @@ def test_a_prepared_volume(
     """One case is read again, and the store is what it was, bit by bit."""
     folder = tmp_path / "stores" / "la2018"
     make()
-    before = {path: path.read_bytes() for path in folder.rglob("*.npy")}
+    trees = (folder, labels_folder(folder))
+    before = {path: path.read_bytes() for tree in trees for path in tree.rglob("*.npy")}
+    assert len(before) == 8
     assert reads(root) == "abcd"
     make()
     assert reads(root) == ""
-    strike(folder / "c" / name, damage)
+    strike((labels_folder(folder) if name == "label.npy" else folder) / "c" / name, damage)
     store = make()
     assert reads(root) == "c"
-    assert {path: path.read_bytes() for path in folder.rglob("*.npy")} == before
+    assert {path: path.read_bytes() for tree in trees for path in tree.rglob("*.npy")} == before
     assert store.manifest.fingerprint  # type: ignore[attr-defined]
     if name != "case.json" and damage in ("a bit of a value", "zeros", "garbage"):
         assert "case c: its voxels in " in capsys.readouterr().err

@@ -74,7 +74,7 @@ SITES: dict[str, tuple[Callable[[Path], object], str]] = {
     "saved state": (write_saved, "k.safetensors"),
     "board": (write_board, "tables/"),
     "report": (write_page, "report.html"),
-    "prepared volumes": (write_store, "store/a"),
+    "prepared volumes": (write_store, "store(-labels)?/a"),
     "drawn split": (write_split, "split.json"),
     "label map": (write_prediction, "label.npy"),
 }

@@ -1,4 +1,4 @@
-"""Finds the label's file beside the image's: what the labels check must catch."""
+"""Finds the label's file from the image's: what the labels check must catch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ class Method:
             base = base.base
         if base is None:  # a volume that lies in no store
             return np.zeros(volume.image.shape, dtype=np.uint8)
-        return np.load(Path(base.filename).with_name("label.npy"))
+        case = Path(base.filename).parent
+        labels = case.parent.with_name(f"{case.parent.name}-labels")
+        return np.load(labels / case.name / "label.npy")
 
     def state_dict(self):
         return {"nothing": np.zeros(1)}
