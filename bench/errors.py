@@ -36,6 +36,14 @@ class DataError(RequestError):
         self.problem = one_line(problem)
 
 
+class MethodError(RuntimeError):
+    """What a method did, in the words of its own process or of who watches it: one line for a
+    record."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(one_line(str(reason)))
+
+
 def nearest(name: str, known: Iterable[str], *, limit: int = 3) -> list[str]:
     """Known names that look like `name`, best first; names that contain it count too."""
     names = sorted(set(known))
@@ -60,6 +68,8 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> RequestError:
 
 def reason_of(error: BaseException) -> str:
     """Any exception in one line that a table can show: what kind of failure it is, first."""
+    if isinstance(error, MethodError):
+        return str(error)
     name = type(error).__name__
     line = one_line(" ".join(str(error).split())[:300])
     if name == "OutOfMemoryError" or "CUDA out of memory" in line:

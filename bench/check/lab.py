@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
-from bench.contract import Copy, RawCase, Setting, Source, Volume
+from bench.contract import Copy, RawCase, Source, Volume
 from bench.data.prepare import prepare
 from bench.data.store import Store, open_store
 from bench.plan import key_of
 from bench.record.schema import NO_BACKBONE, BudgetSpec, DataFacts, MethodFacts, Record, Request
-from bench.registry import Registry, load, make_options, source_hash
-from bench.unit.life import run_unit
+from bench.registry import Registry, make_options, source_hash
+from bench.unit.embeddings import keep_embeddings
+from bench.unit.handover import seed_of, start_method
+from bench.unit.life import Workers, inline, run_unit
+from bench.unit.predicting import check_prediction
+from bench.unit.saved import copy_whole
 from bench.unit.spec import PretrainSpec, Support, Unit
 from bench.unit.state import load_state
 from bench.unit.stop import Stopped, asked_at
-from bench.unit.task import make_setting
 from bench.unit.trail import Trail
+from bench.unit.worker import Worker
+from bench.worker.volumes import in_memory
 
 STEPS = 12
 """Optimiser steps of a unit that need not learn anything."""
@@ -59,6 +65,7 @@ class Result:
 class Lab:
     """volumes  labelled ones of the default dataset, at least four
     cache    where weights and embeddings lie; None: the user's own
+    workers  where the method runs; without, in this process
     """
 
     registry: Registry
@@ -71,6 +78,7 @@ class Lab:
     modality: str
     device: str
     cache: str | None = None
+    workers: Workers = inline
 
     def store(self, name: str, volumes: Sequence[Volume]) -> Store:
         folder = self.folder / name
@@ -144,7 +152,11 @@ class Lab:
             if pretrains is None
             else PretrainSpec(key=key_of({"run": run}), share=pretrains.share),
             needs_test_label=card.needs_test_label,
+            repeatable=card.repeatable,
         )
+
+    def _run(self, unit: Unit, trail: Trail) -> Record:
+        return run_unit(unit, self.registry, trail, workers=self.workers)
 
     def stop(self, unit: Unit, *, look: int) -> str | None:
         """Stops it with its state saved, or says why that cannot be."""
@@ -164,10 +176,11 @@ class Lab:
         trail.begin()
         try:
             with asked_at(look):
-                run_unit(unit, self.registry, trail)
+                self._run(unit, trail)
         except Stopped as stopped:
-            adapted = trail.state("adapted")
-            if adapted.path.is_file():  # between two predictions, where every method can stop
+            assert trail.machine is not None
+            adapted = trail.state("adapted", trail.machine)
+            if adapted.facts.is_file():  # between two predictions, where every method can stop
                 adapted.clear()
                 return None
             trail.stopped(saved=stopped.saved)
@@ -177,7 +190,7 @@ class Lab:
     def run(self, unit: Unit) -> Result:
         """Runs it in this process, from where it was stopped; whatever the method lets out passes
         through."""
-        record = run_unit(unit, self.registry, Trail(unit))
+        record = self._run(unit, Trail(unit))
         Trail(unit).clear()
         results = Path(unit.results)
         assert record.files.predictions is not None
@@ -186,13 +199,38 @@ class Lab:
         predictions = {case: np.load(folder / f"{case}.npz")["label"] for case in unit.test}
         return Result(unit, record, predictions, load_state(results / record.files.state))
 
-    def revived(self, result: Result) -> Any:
-        """A new instance of the method with the result's state loaded."""
+    @contextmanager
+    def revived(self, result: Result) -> Iterator[Callable[[Volume], np.ndarray]]:
+        """`predict` of a new instance of the method with the result's state loaded."""
+        with self._started(result.unit) as worker:
+            worker.call("make")
+            assert result.record.files.state is not None
+            state = Path(result.unit.results) / result.record.files.state
+            copy_whole(state, worker.folder / "in" / "state.safetensors")
+            worker.call("load", state="in/state.safetensors")
+
+            def predict(volume: Volume) -> np.ndarray:
+                with in_memory(volume).opened() as (facts, files):
+                    found = worker.call("predict", files, volume=facts)
+                return check_prediction(found, worker.folder, volume, len(self.classes))
+
+            yield predict
+
+    def global_state(self, unit: Unit) -> dict[str, str]:
+        """Of the process in which the method runs, its code imported: what it is -> a hash."""
+        with self._started(unit) as worker:
+            return worker.call("traces")
+
+    @contextmanager
+    def _started(self, unit: Unit) -> Iterator[Worker]:
         found, _ = self.registry.method(self.method)
-        setting: Setting = make_setting(result.unit)
-        method = load(found)(SimpleNamespace(**result.unit.request.options), setting)
-        method.load_state_dict(result.state)
-        return method
+        with (
+            TemporaryDirectory(dir=self.folder) as folder,
+            self.workers(unit, self.registry, Path(folder)) as worker,
+        ):
+            keep_embeddings(unit, worker)
+            start_method(worker, unit, found, seed=seed_of(unit.request))
+            yield worker
 
 
 def steps_budget(steps: int = STEPS, *, probes: int = 0) -> BudgetSpec:

@@ -6,22 +6,16 @@ CheckError with what went wrong otherwise.
 
 from __future__ import annotations
 
-import os
-import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import torch
 
 from bench.check.lab import STEPS, Lab, Result, relabelled, seconds_budget, steps_budget
 from bench.contract import Volume
 from bench.errors import reason_of
-from bench.registry import load
-from bench.unit.predicting import checked
 from bench.unit.spec import Unit
 
 SECONDS = 4.0
@@ -56,14 +50,15 @@ class Suite:
 
     @cached_property
     def _base(self) -> Result | BaseException:
-        load(self.lab.registry.method(self.lab.method)[0])  # what an import sets is not its doing
-        before = _global_state()
         try:
-            return self._run("base")
+            unit = self._unit("base")
+            before = self.lab.global_state(unit)  # what an import sets is not the method's doing
+            result = self.lab.run(unit)
         except (Exception, SystemExit) as error:
             return error
-        finally:
-            self.left = [n for n, value in _global_state().items() if value != before[n]]
+        after = self.lab.global_state(unit)
+        self.left = [name for name, value in after.items() if value != before[name]]
+        return result
 
     @property
     def base(self) -> Result:
@@ -207,10 +202,10 @@ class Suite:
         self.lab.run(unit)
 
     def _predicts(self, volume: Volume) -> None:
-        method = self.lab.revived(self.base)
         if not self.card.needs_test_label:
             volume = replace(volume, label=None, labelled_slices=())
-        checked(method.predict(volume), volume, len(self.lab.classes))
+        with self.lab.revived(self.base) as predict:
+            predict(volume)
 
     def anisotropic(self) -> str | None:
         """predicts an anisotropic volume"""
@@ -236,13 +231,13 @@ class Suite:
 
     def reload(self) -> str | None:
         """saves and loads to identical predictions"""
-        method = self.lab.revived(self.base)
         store = self.lab.store("base", self.lab.volumes)
-        for case, label in self.base.predictions.items():
-            volume = store.volume(case, with_label=self.card.needs_test_label)
-            wrong = int((method.predict(volume) != label).sum())
-            if wrong:
-                raise CheckError(f"{wrong} voxels of {case} differ after a reload")
+        with self.lab.revived(self.base) as predict:
+            for case, label in self.base.predictions.items():
+                volume = store.volume(case, with_label=self.card.needs_test_label)
+                wrong = int((predict(volume) != label).sum())
+                if wrong:
+                    raise CheckError(f"{wrong} voxels of {case} differ after a reload")
         return None
 
     def traces(self) -> str | None:
@@ -257,20 +252,6 @@ def _cut(volume: Volume, index: tuple[slice, ...]) -> Volume:
     image = np.ascontiguousarray(volume.image[index])
     shown = () if label is None else tuple(range(len(image)))
     return replace(volume, image=image, label=label, labelled_slices=shown)
-
-
-def _global_state() -> dict[str, object]:
-    return {
-        "an environment variable": dict(os.environ),
-        "the working directory": str(Path.cwd()),
-        "torch's number of threads": torch.get_num_threads(),
-        "torch's default dtype": torch.get_default_dtype(),
-        "torch's gradient mode": torch.is_grad_enabled(),
-        "torch's deterministic mode": torch.are_deterministic_algorithms_enabled(),
-        "torch's random state": torch.get_rng_state().numpy().tobytes(),
-        "numpy's random state": str(np.random.get_state(legacy=False)),
-        "Python's random state": random.getstate(),
-    }
 
 
 CHECKS: tuple[Callable[[Suite], str | None], ...] = (

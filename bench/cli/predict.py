@@ -38,15 +38,16 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
     from bench.data.checks import check_image
     from bench.data.convert import canonical_image
     from bench.data.readers import read_image, write_label
+    from bench.unit.handover import setting_facts
     from bench.unit.predicting import checked
     from bench.unit.rng import RandomStream, prediction_stream
     from bench.unit.state import load_state
-    from bench.unit.task import setting_of
+    from bench.worker.session import setting_from
 
     found, _ = discover(include).method(record.request.method)
     # A stranger's record: the card says what the options may be.
     options = make_options(found, record.request.options)
-    setting = setting_of(record.request, record.data, device=device, cache=cache)
+    setting = setting_from(setting_facts(record.request, record.data, device=device, cache=cache))
     # Both streams are those of the unit: chance decides what it decided there.
     with RandomStream(setting.seed).use():
         method = load(found)(options, setting)

@@ -69,7 +69,7 @@ def fail(unit: Unit, reason: str) -> Event:
     log = f"logs/{unit.key}.log"
     kept = log if (Path(unit.results) / log).is_file() else None
     trail = Trail(unit)
-    machine = trail.machine or describe_machine(unit.device, unit.threads, look=False)
+    machine = trail.machine or describe_machine(unit.device, unit.threads)
     record = Record(
         **identity(unit, machine),
         status="failed",

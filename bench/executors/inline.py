@@ -25,6 +25,7 @@ class Inline:
 
     def run(self, units: Sequence[Unit], report: Callable[[Event], None]) -> None:
         from bench.unit.__main__ import attempt
+        from bench.unit.life import inline
 
         claims = Claims(tuple(units))
         waiting = list(units)
@@ -42,7 +43,7 @@ class Inline:
                     report(Event("started", unit))
                     try:
                         with _as_before():
-                            record = attempt(unit, catch=(Exception, SystemExit))
+                            record = attempt(unit, workers=inline, catch=(Exception, SystemExit))
                     except Stopped as stopped:
                         report(Event("stopped", unit, str(stopped)))
                         continue

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION: Literal[1] = 1
 
+Isolation = Literal["landlock", "namespace", "none"]
 NO_BACKBONE = "none"
 """A method that takes no backbone has one record for all, and a row in the tables of each."""
 
@@ -130,6 +131,7 @@ class Phase(Part):
     overshoot_steps: Count = 0
     ended: Literal["budget", "method", "none"] = "none"
     embeddings: EmbeddingUse | None = None
+    peak_device_bytes: Count | None = None
 
 
 class Pretraining(Phase):
@@ -234,13 +236,23 @@ class Machine(Part):
 
 
 class Harness(Part):
-    """Where the wall time went. `overhead` = wall - method - scoring."""
+    """Where the wall time went. `overhead` = wall - method - scoring.
+
+    isolation       how the process was confined in which the method ran
+    worker_seconds  that process' own account of the adaptation
+    cpu_seconds     CPU time of that process and all that it started
+    background_cpu_seconds  the part of it that was used while the budget's clock stood
+    """
 
     wall_seconds: Seconds
     method_seconds: Seconds
     probe_seconds: Seconds
     scoring_seconds: Seconds
     overhead_seconds: Seconds
+    isolation: Isolation | None = None
+    worker_seconds: Seconds | None = None
+    cpu_seconds: Seconds | None = None
+    background_cpu_seconds: Seconds | None = None
 
 
 class Files(Part):

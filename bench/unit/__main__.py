@@ -1,4 +1,4 @@
-"""One unit in a process of its own: `python -m bench.unit`, its spec on the first line of stdin.
+"""One unit and its supervisor: `python -m bench.unit`, its spec on the first line of stdin.
 
 Standard input stays open for as long as the parent lives. When it ends, so does this process and
 all that it started: a killed sweep leaves no orphan behind that would run a unit a second time.
@@ -17,13 +17,16 @@ import traceback
 from pathlib import Path
 from typing import NoReturn
 
-from bench.errors import reason_of
+from bench.errors import MethodError, reason_of
 from bench.record.schema import Files, Record
 from bench.record.store import write_record
 from bench.record.whole import clear_scratch
 from bench.registry import discover
 from bench.unit import stop
 from bench.unit.folders import folders_of, without_folders
+from bench.unit.identity import identity
+from bench.unit.life import Workers, confined, run_unit
+from bench.unit.process_tree import guard
 from bench.unit.spec import FOLDER, Unit
 from bench.unit.trail import Trail, path_of
 
@@ -41,24 +44,28 @@ def _remove_folder() -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def attempt(unit: Unit, *, catch: tuple[type[BaseException], ...] = (BaseException,)) -> Record:
+def attempt(
+    unit: Unit,
+    *,
+    workers: Workers = confined,
+    catch: tuple[type[BaseException], ...] = (BaseException,),
+) -> Record:
     """The unit's record, whatever happens in it. The log has the traceback. Raises Stopped where it
     was asked to stop: what fails after that, fails because a cluster is ending its helpers."""
-    from bench.unit.life import identity, run_unit, set_threads
-
-    set_threads(unit.threads)
     folders = folders_of(unit)  # before the method, which may change where it is
     trail = Trail(unit)
     trail.begin()
     clear_scratch(path_of(unit))
     try:
-        record = run_unit(unit, discover([Path(path) for path in unit.include]), trail)
+        registry = discover([Path(path) for path in unit.include])
+        record = run_unit(unit, registry, trail, workers=workers)
     except stop.Stopped as stopped:
         trail.stopped(saved=stopped.saved)
         raise
     except catch as error:  # a method may raise anything; the sweep goes on
-        with contextlib.suppress(OSError, ValueError):  # a full disk, a closed stream: no log
-            traceback.print_exc()
+        if not isinstance(error, MethodError):  # its own process has printed where it failed
+            with contextlib.suppress(OSError, ValueError):  # a full disk, a closed stream: no log
+                traceback.print_exc()
         if stop.asked():
             trail.stopped(saved=False)
             raise stop.Stopped(saved=False) from None
@@ -68,7 +75,7 @@ def attempt(unit: Unit, *, catch: tuple[type[BaseException], ...] = (BaseExcepti
     # Only here the traceback is gone, and with it the memory that a method without any has taken.
     log = f"logs/{unit.key}.log"
     return Record(
-        **identity(unit),
+        **identity(unit, trail.machine),
         status="failed",
         reason=without_folders(reason, folders),
         files=Files(log=log if (Path(unit.results) / log).is_file() else None),
@@ -86,6 +93,7 @@ def main() -> int:
         line += byte
     unit = Unit.model_validate_json(line)
     stop.listen()
+    guard()
     if os.getpgid(0) == os.getpid():  # only where the executor gave this unit its own group
         threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
@@ -101,9 +109,8 @@ def main() -> int:
 
 
 def _pretrain(unit: Unit) -> int:
-    from bench.unit.life import pretrain_unit, set_threads
+    from bench.unit.life import pretrain_unit
 
-    set_threads(unit.threads)
     try:
         pretrain_unit(unit, discover([Path(path) for path in unit.include]))
     except stop.Stopped:

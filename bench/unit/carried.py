@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bench.record.schema import CurvePoint, Resources
-from bench.unit.device import measure_resources
 
 if TYPE_CHECKING:
     from bench.unit.run import Run
@@ -23,6 +22,8 @@ def carried(run: Run) -> dict[str, Any]:
         "scoring_seconds": run.scorer.seconds,
         "wall_seconds": time.perf_counter() - run.began,
         "peaks": _peaks(resources(run)),
+        "cpu_seconds": run.cpu_before + run.worker.cpu_seconds(),
+        "background": run.background_before + run.worker.background,
     }
 
 
@@ -34,16 +35,24 @@ def take_up(run: Run, found: Mapping[str, Any]) -> None:
     run.probe_seconds += found["probe_seconds"]
     run.scorer.seconds += found["scoring_seconds"]
     run.began -= found["wall_seconds"]
-    run.peaks = found["peaks"]
+    host, device = found["peaks"]
+    run.peaks = (host, device)
+    run.cpu_before, run.background_before = found["cpu_seconds"], found["background"]
     assert run.trail is not None
     run.trail.resumed()
 
 
 def resources(run: Run) -> Resources:
-    now = measure_resources(run.method, run.unit.device)
-    host, device = (max(pair) for pair in zip(run.peaks, _peaks(now), strict=True))
-    on_device = None if now.peak_device_bytes is None else device
-    return now.model_copy(update={"peak_host_bytes": host, "peak_device_bytes": on_device})
+    """Parameters and device memory are what the method's process says of itself."""
+    said = run.worker.call("parameters")
+    host, device = run.peaks
+    peak = said["device_peak"]
+    return Resources(
+        peak_host_bytes=max(host, run.worker.peak_bytes()),
+        peak_device_bytes=None if peak is None else max(device, int(peak)),
+        trainable_parameters=said["trainable"],
+        total_parameters=said["total"],
+    )
 
 
 def _peaks(found: Resources) -> tuple[int, int]:

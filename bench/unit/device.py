@@ -1,15 +1,11 @@
-"""The device of a unit: waiting for it, its memory, its cap."""
+"""The device of a worker: waiting for it, its memory, its cap, its name."""
 
 from __future__ import annotations
 
-import resource
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import torch
-
-from bench.record.schema import Resources
 
 
 def synchroniser(device: str) -> Callable[[], None]:
@@ -22,27 +18,21 @@ def cap_memory(device: str, gigabytes: float | None) -> None:
     """A budget's memory cap. Only a CUDA device can be held to one."""
     if gigabytes is None or not device.startswith("cuda"):
         return
-    total = torch.cuda.get_device_properties(device).total_memory
-    torch.cuda.set_per_process_memory_fraction(min(1.0, gigabytes * 2**30 / total), device)
+    index = torch.device(device).index
+    index = torch.cuda.current_device() if index is None else index
+    total = torch.cuda.get_device_properties(index).total_memory
+    torch.cuda.set_per_process_memory_fraction(min(1.0, gigabytes * 2**30 / total), index)
 
 
-def peak_host_bytes() -> int:
-    """Largest resident size of this process so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+def reset_peak(device: str) -> None:
+    """The peak of memory that is reported next is that of what comes now."""
+    if device.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats(device)
 
 
-def measure_resources(method: Any, device: str) -> Resources:
-    """Peak memory and parameters; counts are null for a method without torch parameters."""
-    listed: Iterable[torch.Tensor] | None = (
-        list(method.parameters()) if hasattr(method, "parameters") else None
-    )
-    cuda = device.startswith("cuda")
-    return Resources(
-        peak_host_bytes=peak_host_bytes(),
-        peak_device_bytes=torch.cuda.max_memory_allocated(device) if cuda else None,
-        trainable_parameters=(
-            None if listed is None else sum(p.numel() for p in listed if p.requires_grad)
-        ),
-        total_parameters=None if listed is None else sum(p.numel() for p in listed),
-    )
+def device_facts(device: str) -> dict[str, Any]:
+    """Its name and GB; empty for a CPU."""
+    if not device.startswith("cuda"):
+        return {}
+    properties = torch.cuda.get_device_properties(device)
+    return {"device": properties.name, "device_memory_gb": round(properties.total_memory / 2**30)}

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import isfinite, nan
-from typing import Any
+from typing import Any, Protocol
 
 from bench.contract import Progress
+from bench.errors import MethodError
 from bench.models.embeddings.ledger import Account
 from bench.record.schema import EmbeddingUse, Moment, Phase
 from bench.unit.clock import BudgetClock
-from bench.unit.rng import RandomStream
-
-_END = object()
-"""What a pull gives where the generator has ended. Not None: a bare `yield` is a mistake."""
 
 Probe = Callable[[Moment, float | None], None]
 """Called with where the run stands and its mean loss since the last probe."""
+MOST = 10**15
+"""Steps or samples that one yield may report."""
+
+
+class Savepoint(Protocol):
+    """Where a phase is left when the unit is asked to stop, and where it goes on."""
+
+    def asked(self) -> bool:
+        """The unit is to stop."""
+
+    def taken(self) -> dict[str, Any] | None:
+        """What `leave` was given by an earlier start, once, after the pull in which the method
+        went on from it."""
+
+    def leave(self, account: dict[str, Any], tally: dict[str, Any]) -> None:
+        """Ends the unit here: raises Stopped."""
 
 
 @dataclass(frozen=True)
@@ -74,50 +87,55 @@ class _Tally:
         self.losses[:] = state["losses"]
 
 
+class Work(Protocol):
+    """A method's generator, wherever it runs."""
+
+    def pull(self) -> Progress | None:
+        """One step; None where it has ended."""
+
+    def close(self) -> None:
+        """What a method does when it is stopped is its own work: on the clock."""
+
+
 def drive(
-    work: Iterator[Progress],
+    work: Work,
     *,
     clock: BudgetClock,
-    random: RandomStream,
     probe: Probe | None = None,
     probes: int = 0,
+    savepoint: Savepoint | None = None,
 ) -> Drive:
     """Pull `work` until the budget or the method ends, and close it. Probes run off the clock, the
-    last one at the end; `random` is the global random state while the method works.
-
-    Where the clock has a savepoint, a phase that is asked to stop ends between two pulls."""
+    last one at the end. With a savepoint, a phase that is asked to stop ends between two pulls."""
     tally = _Tally(_Due(probes))
     laps, losses, due = tally.laps, tally.losses, tally.due
-    savepoint = clock.savepoint
     ended: bool = False
     try:
         while not (ended := clock.spent):
             before = clock.seconds
             clock.start()
             try:
-                with random.use(), clock.ledger.use():
-                    progress = next(work, _END)
+                progress = work.pull()
             finally:
                 clock.stop()
-            if savepoint is not None and savepoint.waiting:
-                tally.load(savepoint.take())
+            if savepoint is not None and (found := savepoint.taken()) is not None:
+                tally.load(found)
+                assert clock.resumed_at is not None
                 before = clock.resumed_at
-            if progress is _END:
+            if progress is None:
                 break
-            if not isinstance(progress, Progress):
-                raise TypeError(f"a method yields Progress, not {type(progress).__name__}")
-            clock.count(progress)
-            laps.append(Lap(samples=int(progress.samples), seconds=clock.seconds - before))
+            clock.count(check_progress(progress))
+            laps.append(Lap(samples=progress.samples, seconds=clock.seconds - before))
             if progress.loss is not None:
-                losses.append(float(progress.loss))  # a tensor would stay on the device
+                losses.append(progress.loss)
             if probe and due.passed(clock) and not clock.spent:
                 probe(_moment(clock), _mean(losses))
                 losses.clear()
                 due.last = clock.steps
             if savepoint is not None and savepoint.asked() and not clock.spent:
-                savepoint.leave(clock.account, random, tally.state())
+                savepoint.leave(clock.account, tally.state())
     finally:
-        _close(work, clock, random)
+        _close(work, clock)
     if probe and probes and (losses or due.last != clock.steps):
         probe(_moment(clock), _mean(losses))
     phase = Phase(
@@ -134,15 +152,22 @@ def drive(
     return Drive(phase=phase, laps=tuple(laps))
 
 
-def _close(work: Iterator[Progress], clock: BudgetClock, random: RandomStream) -> None:
-    """What a method does when it is stopped is its own work: on the clock, in its own stream."""
-    close = getattr(work, "close", None)
-    if close is None:
-        return
+def check_progress(progress: Progress) -> Progress:
+    """Counts that a record can hold, or an error that says which is none."""
+    for name in ("steps", "samples"):
+        value = getattr(progress, name)
+        if not isinstance(value, int) or not 0 <= value <= MOST:
+            raise MethodError(
+                f"the method yielded Progress({name}={value!r}); {name} is a whole number of 0 or "
+                "more, the count since the last yield"
+            )
+    return progress
+
+
+def _close(work: Work, clock: BudgetClock) -> None:
     clock.start()
     try:
-        with random.use(), clock.ledger.use():
-            close()
+        work.close()
     finally:
         clock.stop()
 

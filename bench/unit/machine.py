@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import psutil
 
@@ -37,9 +39,10 @@ def versions() -> dict[str, str]:
     return found
 
 
-def describe_machine(device: str, threads: int, *, look: bool = True) -> Machine:
-    """No host name, no user: only what a timing depends on. `look`: False where the GPU of this
-    machine may be another one than the unit's."""
+def describe_machine(device: str, threads: int, *, gpu: Mapping[str, Any] | None = None) -> Machine:
+    """No host name, no user: only what a timing depends on. `gpu`: its name and memory, as the
+    process says that uses it (bench.unit.device.device_facts); without, it goes by the name that
+    was asked for."""
     facts = {
         "system": f"{platform.system()} {platform.machine()}",
         "cpu": cpu_name(),
@@ -50,18 +53,6 @@ def describe_machine(device: str, threads: int, *, look: bool = True) -> Machine
         "device_memory_gb": None,
     }
     if device.startswith("cuda"):
-        facts["device"], facts["device_memory_gb"] = _gpu(device) if look else (device, None)
+        facts |= {"device": device, **(gpu or {})}
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     return Machine(fingerprint=digest[:12], **facts)
-
-
-def _gpu(device: str) -> tuple[str, int | None]:
-    """Its name and GB. One that does not answer goes by the name that was asked for: why it does
-    not is what the unit itself meets, and what its record says."""
-    import torch
-
-    try:
-        properties = torch.cuda.get_device_properties(device)
-    except Exception:  # torch and its driver let out all sorts
-        return device, None
-    return properties.name, round(properties.total_memory / 2**30)

@@ -1,6 +1,7 @@
 """Pre-training: computed once per key, stored, reused by every unit that shares it, charged to all.
 
-What is stored is checked when it is read: a damaged file is as good as none.
+It runs in a worker of its own that is given no label at all. What is stored is checked when it is
+read: a damaged file is as good as none.
 
 The key covers the pool with all its datasets, the backbone, the seed, the budget and the options
 that the method's card names, so that shot counts and draws of one pool share one result.
@@ -8,92 +9,107 @@ that the method's card names, so that shot counts and draws of one pool share on
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from bench.contract import Task
-from bench.errors import RequestError
+from bench.data.store import Store
+from bench.errors import MethodError
 from bench.record.schema import Phase, Pretraining
 from bench.record.whole import clear_scratch, whole
+from bench.registry import Registry
+from bench.unit.account import check_account
 from bench.unit.clock import BudgetClock
-from bench.unit.device import synchroniser
 from bench.unit.drive import drive
-from bench.unit.rng import RandomStream
-from bench.unit.saved import SavedState, place_of
-from bench.unit.savepoint import Savepoint
+from bench.unit.embeddings import keep_embeddings
+from bench.unit.handover import RemoteWork, give_volumes, start_method
+from bench.unit.machine import describe_machine
+from bench.unit.saved import SavedPhase, copy_whole, place_of
+from bench.unit.savepoint import PhaseSavepoint
 from bench.unit.spec import Unit
-from bench.unit.state import load_state, save_state
+from bench.unit.worker import Worker
 
 
 def ensure_pretrained(
-    unit: Unit, make: Callable[[], Any], task: Task
-) -> tuple[Task, Pretraining | None]:
-    """The task with the pre-trained state in it, and what that state cost whoever computed it.
-
-    The method that pre-trained is thrown away: a unit starts from the stored state in any case.
+    unit: Unit, registry: Registry, store: Store, workers: Callable[[], Any]
+) -> tuple[Path | None, Pretraining | None]:
+    """The file with the pre-trained state, and what that cost whoever computed it.
 
     Of two units that need it at once, one computes and the other waits.
     """
     spec = unit.pretrain
     if spec is None:
-        return task, None
+        return None, None
     folder = Path(unit.results) / "pretrained"
     folder.mkdir(parents=True, exist_ok=True)
     state_file = folder / f"{spec.key}.safetensors"
     cost_file = folder / f"{spec.key}.json"
-    saved = SavedState(folder / f"{spec.key}.saved.safetensors", place_of(unit))
     with FileLock(folder / f"{spec.key}.lock"):
-        found = _stored(state_file, cost_file)
-        reused = found is not None
-        if found is None:
-            for file in (state_file, cost_file, saved.path):
+        phase = _stored(state_file, cost_file)
+        reused = phase is not None
+        if phase is None:
+            for file in (state_file, cost_file):
                 clear_scratch(file)
-            random = RandomStream(unit.request.seed)
-            with random.use():
-                method = make()
-            phase = _pretrain(unit, method, task, random=random, saved=saved)
-            save_state(state_file, method.state_dict())
+            with workers() as worker:
+                phase = _pretrain(unit, registry, store, worker, state_file)
+            facts = {"sha256": _hash(state_file), "phase": phase.model_dump()}
             with whole(cost_file) as scratch:
-                scratch.write_text(phase.model_dump_json(indent=1), encoding="utf-8")
-            found = load_state(state_file), phase
-        saved.clear()
-    state, phase = found
-    charged = Pretraining(
-        **phase.model_dump(), key=spec.key, reused=reused, pool=len(task.unlabelled)
-    )
-    return replace(task, pretrained=state), charged
+                scratch.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+            for left in folder.glob(f"{spec.key}.saved.*"):
+                left.unlink(missing_ok=True)
+    pool = len(unit.pool) + sum(len(other.cases) for other in unit.others)
+    charged = Pretraining(**phase.model_dump(), key=spec.key, reused=reused, pool=pool)
+    return state_file, charged
 
 
-def _stored(state_file: Path, cost_file: Path) -> tuple[dict[str, Any], Phase] | None:
-    """The state and what it cost; None where there is none, or none that is whole."""
+def _stored(state_file: Path, cost_file: Path) -> Phase | None:
+    """What the stored state cost; None where there is none, or none that is whole."""
     if not (state_file.is_file() and cost_file.is_file()):
         return None
     try:
-        return load_state(state_file), Phase.model_validate_json(cost_file.read_bytes())
-    except (RequestError, ValueError) as error:
+        facts = json.loads(cost_file.read_bytes())
+        if facts["sha256"] != _hash(state_file):
+            raise ValueError(f"{state_file.name} is not what was written")
+        return Phase.model_validate(facts["phase"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
         problem = str(error).splitlines()[0]
         print(f"the stored pre-training can't be used: {problem}; it is done again", flush=True)
         return None
 
 
 def _pretrain(
-    unit: Unit, method: Any, task: Task, *, random: RandomStream, saved: SavedState
+    unit: Unit, registry: Registry, store: Store, worker: Worker, state_file: Path
 ) -> Phase:
     assert unit.pretrain is not None
     budget, share = unit.request.budget, unit.pretrain.share
+    found, _ = registry.method(unit.request.method)
+    facts = start_method(worker, unit, found, seed=unit.request.seed)
+    embeddings = keep_embeddings(unit, worker)
+    give_volumes(worker, unit, store, support=False)
+    worker.call("make")
     clock = BudgetClock(
         seconds_limit=None if budget.seconds is None else budget.seconds * share,
         steps_limit=None if budget.steps is None else int(budget.steps * share),
-        synchronise=synchroniser(unit.device),
-        savepoint=Savepoint(saved),
+        thread_waited=worker.waited,
     )
-    unlabelled_only = replace(task, support=())
-    return drive(
-        method.pretrain(unlabelled_only, clock),
-        clock=clock,
-        random=random,
-    ).phase
+    embeddings.ledger = clock.ledger
+    place = place_of(describe_machine(unit.device, unit.threads, gpu=facts))
+    saved = SavedPhase(state_file.with_name(f"{unit.pretrain.key}.saved"), place)
+    savepoint = PhaseSavepoint(saved, worker=worker, clock=clock)
+    work = RemoteWork(worker, clock)
+    if not work.begin("pretrain", pretrained=None, saved=savepoint.hand_over()):
+        raise MethodError("its card says that it pre-trains, and it has no method `pretrain`")
+    phase = drive(work, clock=clock, savepoint=savepoint).phase
+    check_account(work, clock, worker)
+    worker.call("state")
+    copy_whole(worker.folder / "out" / "state.safetensors", state_file)
+    return phase.model_copy(update={"peak_device_bytes": work.device_peak})
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

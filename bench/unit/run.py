@@ -1,33 +1,43 @@
-"""The moving parts of one unit: adapt, probe, predict, keep; and go on where it was stopped."""
+"""The moving parts of one unit: adapt, probe, predict, keep; and go on where it was stopped.
+
+All of it runs in the supervisor: the method is asked through its worker, and every figure is
+measured here.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.contract import Volume
 from bench.data.store import Store
 from bench.models.embeddings.ledger import Ledger
-from bench.record.schema import CaseResult, CurvePoint, Files, Moment, Phase
+from bench.record.schema import CaseResult, CurvePoint, Files, Machine, Moment, Phase
 from bench.record.whole import clear_scratch, whole
 from bench.unit import stop
+from bench.unit.account import check_account
 from bench.unit.carried import carried, take_up
 from bench.unit.clock import BudgetClock
-from bench.unit.device import synchroniser
 from bench.unit.drive import Drive, Lap, drive
-from bench.unit.predicting import checked
-from bench.unit.rng import RandomStream, prediction_stream
-from bench.unit.savepoint import Savepoint
+from bench.unit.embeddings import keep_embeddings
+from bench.unit.handover import RemoteWork, image_of
+from bench.unit.predicting import PredictionError, check_prediction
+from bench.unit.saved import SavedPhase, copy_whole
+from bench.unit.savepoint import PhaseSavepoint
 from bench.unit.scoring import Scorer
 from bench.unit.spec import Unit
-from bench.unit.state import save_state, snapshot
 from bench.unit.throughput import measure_throughput
 from bench.unit.trail import Trail
+from bench.unit.worker import Worker
+from bench.worker.volumes import VolumeFiles
+
+PRETRAINED = "in/pretrained.safetensors"
+ADAPTED = "in/adapted.safetensors"
 
 
 @dataclass
@@ -40,43 +50,67 @@ class Run:
     unit: Unit
     store: Store
     scorer: Scorer
-    seed: int
+    worker: Worker
     trail: Trail | None
     began: float
-    method: Any = None
+    machine: Machine
     curve: list[CurvePoint] = field(default_factory=list)
     seconds: float = 0.0
     probe_seconds: float = 0.0
+    worker_seconds: float = 0.0
     cold: float | None = None
     predictions: dict[str, np.ndarray] = field(default_factory=dict)
-    best: tuple[float, dict[str, Any]] | None = None
+    best: float | None = None
     peaks: tuple[int, int] = (0, 0)
+    cpu_before: float = 0.0
+    background_before: float = 0.0
 
     def __post_init__(self) -> None:
-        self.random = RandomStream(self.seed)
+        self.embeddings = keep_embeddings(self.unit, self.worker)
 
-    def timed(self, work: Callable[[], Any]) -> Any:
-        """The method's work, in its own random state, on its own account."""
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """The method's work outside its generators, on its own account."""
         began = time.perf_counter()
-        with self.random.use():
-            result = work()
+        yield
         self.seconds += time.perf_counter() - began
-        return result
 
-    def adapt(self, task: Any, clock: BudgetClock) -> Drive:
-        if not hasattr(self.method, "adapt"):
-            return Drive(phase=Phase(), laps=())
+    def clock(self, *, charged: Phase | None) -> BudgetClock:
+        budget = self.unit.request.budget
+        return BudgetClock(
+            seconds_limit=budget.seconds,
+            steps_limit=budget.steps,
+            charged_seconds=charged.seconds if charged else 0.0,
+            charged_steps=charged.steps if charged else 0,
+            thread_waited=self.worker.waited,
+        )
+
+    def adapt(self, clock: BudgetClock, pretrained: Path | None) -> Drive:
+        """Nothing for a method without `adapt`."""
         budget = self.unit.request.budget
         oracle = self.unit.request.val == "oracle"
+        self.embeddings.ledger = clock.ledger
+        savepoint = self._savepoint(clock)
+        work = RemoteWork(self.worker, clock)
+        if pretrained is not None:
+            copy_whole(pretrained, self.worker.folder / PRETRAINED)
+        if not work.begin(
+            "adapt",
+            pretrained=None if pretrained is None else PRETRAINED,
+            saved=None if savepoint is None else savepoint.hand_over(),
+        ):
+            return Drive(phase=Phase(), laps=())
         result = drive(
-            self.method.adapt(task, clock),
+            work,
             clock=clock,
-            random=self.random,
             probe=self.probe if self.unit.probe else None,
             probes=max(budget.probes, 1) if oracle else budget.probes,
+            savepoint=savepoint,
         )
+        check_account(work, clock, self.worker)
+        self.worker_seconds = work.worked
         if oracle and self.best is not None:
-            self.method.load_state_dict(self.best[1])
+            self.worker.call("take_best")
         return result
 
     def probe(self, moment: Moment, loss: float | None) -> None:
@@ -84,9 +118,8 @@ class Run:
         began = time.perf_counter()
         dice: dict[str, list[float]] = {name: [] for name in self.unit.data.classes}
         for case in self.unit.probe:
-            volume = self.store.volume(case, with_label=self.unit.needs_test_label)
-            prediction, _ = self.predict(volume)
-            for name, score in self.scorer.score(case, prediction, boundary=False).items():
+            prediction, _ = self.predict(self._shown(case))
+            for name, score in self._score(case, prediction, boundary=False).items():
                 found = score["tp"] * 2 + score["fp"] + score["fn"]
                 if found:
                     dice[name].append(2 * score["tp"] / found)
@@ -99,54 +132,56 @@ class Run:
         self.probe_seconds += time.perf_counter() - began
 
     def _keep_best(self, dice: float) -> None:
-        if self.best is None or dice > self.best[0]:
-            self.best = (dice, snapshot(self.method.state_dict()))
+        if self.best is None or dice > self.best:
+            self.worker.call("keep_best")
+            self.best = dice
 
-    def predict(self, volume: Volume) -> tuple[np.ndarray, float]:
+    def _shown(self, case: str) -> VolumeFiles:
+        """As the method may see it when it predicts."""
+        return image_of(self.store, case, with_label=self.unit.needs_test_label)
+
+    def _score(self, case: str, prediction: np.ndarray, *, boundary: bool) -> dict[str, Any]:
+        with self.worker.idle():
+            return self.scorer.score(case, prediction, boundary=boundary)
+
+    def predict(self, volume: VolumeFiles) -> tuple[np.ndarray, float]:
         """The method's label map and the seconds it took, held against the contract."""
-        synchronise = synchroniser(self.unit.device)
-        ledger = Ledger()
-        synchronise()
-        began = time.perf_counter()
-        # The same stream for every volume and probe.
-        with prediction_stream(self.seed).use(), ledger.use():
-            prediction = self.method.predict(volume)
-        synchronise()
-        seconds = time.perf_counter() - began
-        self.seconds += seconds
-        seconds += ledger.account.owed_seconds  # a prediction costs what it costs on a new image
+        before, self.embeddings.ledger = self.embeddings.ledger, Ledger()
+        try:
+            with volume.opened() as (facts, files):
+                began = time.perf_counter()
+                found = self.worker.call("predict", files, volume=facts)
+                seconds = time.perf_counter() - began
+            self.seconds += seconds
+            # A prediction costs what it costs on a new image.
+            seconds += self.embeddings.ledger.account.owed_seconds
+        finally:
+            self.embeddings.ledger = before
         if self.cold is None:
             self.cold = seconds
-        return checked(prediction, volume, len(self.unit.data.classes)), seconds
+        classes = len(self.unit.data.classes)
+        return check_prediction(found, self.worker.folder, volume.volume, classes), seconds
 
     def predict_test(self, adaptation: Drive) -> tuple[list[CaseResult], Any]:
-        """Every test case: predicted warm and timed, then scored by the other process."""
-        test = [
-            self.store.volume(case, with_label=self.unit.needs_test_label)
-            for case in self.unit.test
-        ]
-        if self.cold is None:
-            self.predict(test[0])
-        cases: list[CaseResult] = []
-        for volume in test:
-            prediction, seconds = self.predict(volume)
-            if self.trail is not None and stop.asked():
-                self.leave_adapted(adaptation)
-            if "predictions" in self.unit.keep:
-                self.predictions[volume.case] = prediction.copy()
-            scores = self.scorer.score(volume.case, prediction, boundary=True)
-            cases.append(
-                CaseResult.model_validate(
-                    {
-                        "case": volume.case,
-                        "patient": volume.patient,
-                        "shape": volume.image.shape,
-                        "spacing": volume.spacing,
-                        "seconds": seconds,
-                        "classes": scores,
-                    }
-                )
+        """Every test case, timed and scored. The first one is predicted before all others, and once
+        more after them: a method that learns from what it predicts is found."""
+        first, *others = self.unit.test
+        state = self.worker.call("state_hash")
+        before, _ = self.predict(self._shown(first))
+        found = {case: self._tested(case, adaptation) for case in (*others, first)}
+        after = self.predictions[first]
+        changed = int((before != after).sum())
+        if self.worker.call("state_hash") != state:
+            raise PredictionError(
+                "predict changed the method's state (its state_dict after the test set is not that "
+                "of before): work on a copy, and keep networks in eval mode"
             )
+        if changed > self._tolerated * before.size:
+            raise PredictionError(
+                f"predict({first}) gave another answer after the other volumes had been predicted "
+                f"({changed} voxels differ): predict must not learn"
+            )
+        cases = [found[case] for case in self.unit.test]
         throughput = measure_throughput(
             laps=adaptation.laps,
             cold=self.cold,
@@ -155,53 +190,85 @@ class Run:
         )
         return cases, throughput
 
-    def savepoint(self) -> Savepoint | None:
+    @property
+    def _tolerated(self) -> float:
+        """Share of voxels in which two predictions of one volume may differ."""
+        return 0.0 if self.unit.repeatable and self.unit.device == "cpu" else 0.02
+
+    def _tested(self, case: str, adaptation: Drive) -> CaseResult:
+        shown = self._shown(case)
+        prediction, seconds = self.predict(shown)
+        if self.trail is not None and stop.asked():
+            self._leave_adapted(adaptation)
+        self.predictions[case] = prediction
+        scores = self._score(case, prediction, boundary=True)
+        return CaseResult.model_validate(
+            {
+                "case": case,
+                "patient": shown.volume.patient,
+                "shape": prediction.shape,
+                "spacing": shown.volume.spacing,
+                "seconds": seconds,
+                "classes": scores,
+            }
+        )
+
+    def _savepoint(self, clock: BudgetClock) -> PhaseSavepoint | None:
         """Where the adaptation goes on, or is left."""
         if self.trail is None:
             return None
-        return Savepoint(
-            self.trail.state("adaptation"),
+        return PhaseSavepoint(
+            self.trail.state("adaptation", self.machine),
+            worker=self.worker,
+            clock=clock,
             gather=lambda: carried(self),
             restore=lambda found: take_up(self, found),
         )
 
     def resumed_adaptation(self) -> Drive | None:
         """The whole of it, where an earlier start was stopped between two predictions."""
-        found = None if self.trail is None else self.trail.state("adapted").read()
+        if self.trail is None:
+            return None
+        saved: SavedPhase = self.trail.state("adapted", self.machine)
+        found = saved.read()
         if found is None:
             return None
-        self.timed(lambda: self.method.load_state_dict(found["method"]))
+        copy_whole(saved.tensors, self.worker.folder / ADAPTED)
+        with self.timed():
+            self.worker.call("load", state=ADAPTED)
         take_up(self, found["outside"])
         laps = tuple(Lap(*lap) for lap in found["laps"])
         return Drive(phase=Phase.model_validate(found["phase"]), laps=laps)
 
-    def leave_adapted(self, adaptation: Drive) -> None:
+    def _leave_adapted(self, adaptation: Drive) -> None:
         """Any method can go on from here: its state predicts as it does."""
         assert self.trail is not None
-        self.trail.state("adapted").write(
-            {
-                "method": dict(self.method.state_dict()),
-                "phase": adaptation.phase.model_dump(),
-                "laps": [[lap.samples, lap.seconds] for lap in adaptation.laps],
-                "outside": carried(self),
-            }
-        )
+        self.worker.call("state")
+        content = {
+            "phase": adaptation.phase.model_dump(),
+            "laps": [[lap.samples, lap.seconds] for lap in adaptation.laps],
+            "outside": carried(self),
+        }
+        saved = self.trail.state("adapted", self.machine)
+        saved.write(content, self.worker.folder / "out" / "state.safetensors")
         raise stop.Stopped(saved=True)
 
     def keep(self) -> Files:
         """Predictions as compressed label maps, the state as safetensors: where asked."""
         results, key = Path(self.unit.results), self.unit.key
         folder, state = f"predictions/{key}", f"states/{key}.safetensors"
-        for case, label in self.predictions.items():
+        kept = self.predictions if "predictions" in self.unit.keep else {}
+        for case, label in kept.items():
             path = results / folder / f"{case}.npz"
             clear_scratch(path)
             with whole(path) as scratch, scratch.open("wb") as file:
                 np.savez_compressed(file, label=label)
         if "state" in self.unit.keep:
             clear_scratch(results / state)
-            save_state(results / state, self.method.state_dict())
+            self.worker.call("state")
+            copy_whole(self.worker.folder / "out" / "state.safetensors", results / state)
         return Files(
             log=f"logs/{key}.log" if (results / f"logs/{key}.log").is_file() else None,
-            predictions=folder if self.predictions else None,
+            predictions=folder if kept else None,
             state=state if "state" in self.unit.keep else None,
         )

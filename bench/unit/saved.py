@@ -1,4 +1,5 @@
-"""The state of a unit that was stopped in the middle, on the disk: one file, whole or not there.
+"""A phase that was stopped in the middle, on the disk: what the supervisor knows as JSON, and
+beside it the file in which the worker has the method's own parts.
 
 It is valid for the same unit on the same kind of machine with the same packages. Anywhere else the
 unit begins anew: seconds of two machines are never added up in one record.
@@ -6,61 +7,64 @@ unit begins anew: seconds of two machines are never added up in one record.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from bench.record.schema import Machine
+from bench.record.whole import clear_scratch, whole
+from bench.unit.machine import versions
 
-from bench.errors import RequestError
-from bench.unit.machine import describe_machine, versions
-from bench.unit.pack import pack, unpack
-from bench.unit.spec import Unit
-from bench.unit.state import load_state, save_state
-
-SKELETON = "skeleton"
-LAYOUT = 2
+LAYOUT = 3
 """Of what the harness saves beside a method's own parts. To be raised where that changes: what an
 earlier version saved is then left alone."""
 
 
-def place_of(unit: Unit) -> dict[str, Any]:
+def place_of(machine: Machine) -> dict[str, Any]:
     """What must be the same for a unit to go on."""
-    return {
-        "layout": LAYOUT,
-        "machine": describe_machine(unit.device, unit.threads).fingerprint,
-        "versions": versions(),
-    }
+    return {"layout": LAYOUT, "machine": machine.fingerprint, "versions": versions()}
 
 
 @dataclass(frozen=True)
-class SavedState:
-    """One file. `place`: as `place_of` says of the unit that runs now."""
+class SavedPhase:
+    """`<path>.json` and `<path>.safetensors`. `place`: as `place_of` says of where it runs now."""
 
     path: Path
     place: Mapping[str, Any]
 
-    def write(self, content: Mapping[str, Any]) -> None:
-        tensors: dict[str, Any] = {}
-        skeleton = json.dumps(pack({"place": dict(self.place), **content}, tensors))
-        tensors[SKELETON] = np.frombuffer(skeleton.encode(), dtype=np.uint8)
-        save_state(self.path, tensors)
+    @property
+    def facts(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.json")
+
+    @property
+    def tensors(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.safetensors")
+
+    def write(self, content: Mapping[str, Any], worker_file: Path) -> None:
+        """The worker's file is copied: its process may hold it open."""
+        copy_whole(worker_file, self.tensors)
+        facts = {"place": dict(self.place), "sha256": _hash(self.tensors), "content": dict(content)}
+        with whole(self.facts) as scratch:
+            scratch.write_text(json.dumps(facts), encoding="utf-8")
 
     def read(self) -> dict[str, Any] | None:
         """None where there is none, or none that holds here. A broken one is worth nothing: the
         unit begins anew, which is what would have happened without it."""
-        if not self.path.is_file():
-            return None
         try:
-            tensors = load_state(self.path)
-            skeleton = json.loads(tensors.pop(SKELETON).tobytes())
-            content: dict[str, Any] = unpack(skeleton, tensors)
-        except (RequestError, KeyError, ValueError) as error:
+            found = json.loads(self.facts.read_bytes())
+            content: dict[str, Any] = found["content"]
+            if found["sha256"] != _hash(self.tensors):
+                raise ValueError("its two files do not belong together")
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
             print(f"{self.path.name} can't be used: {error}; the unit begins anew", flush=True)
             return None
-        if content.pop("place") != dict(self.place):
+        if found["place"] != dict(self.place):
             print(
                 f"{self.path.name} was made on another machine or by other versions; "
                 "the unit begins anew",
@@ -70,4 +74,16 @@ class SavedState:
         return content
 
     def clear(self) -> None:
-        self.path.unlink(missing_ok=True)
+        for path in (self.facts, self.tensors):
+            path.unlink(missing_ok=True)
+            clear_scratch(path)
+
+
+def copy_whole(source: Path, target: Path) -> None:
+    with whole(target) as scratch:
+        shutil.copyfile(source, scratch)
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,12 +1,7 @@
-"""One phase of a unit, stopped and taken up again.
+"""One phase of a unit, left when the unit is asked to stop, and taken up by a later start.
 
-A method that can go on says so before its first yield, to the clock:
-
-    clock.resume(network=self.network, optimiser=optimiser)
-
-Each part has `state_dict` and `load_state_dict`. When the unit is asked to stop, their states are
-saved after a yield, with the account of the clock and the global random state. The next start calls
-the method again as if it were new; where it reaches `resume`, everything is as it was.
+The method's parts are saved and loaded by its own process (bench.worker.resume); the clock's
+account, the curve and all other figures by this one.
 """
 
 from __future__ import annotations
@@ -15,73 +10,66 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.contract import Stateful
 from bench.unit import stop
-from bench.unit.rng import RandomStream
-from bench.unit.saved import SavedState
+from bench.unit.clock import BudgetClock
+from bench.unit.saved import SavedPhase, copy_whole
+from bench.unit.worker import Worker
+
+SAVED = "in/saved.safetensors"
 
 
 @dataclass
-class Savepoint:
+class PhaseSavepoint:
     """file     where the phase's state lies between two starts
-    gather   what else the harness saves with it
+    gather   what else is saved with it
     restore  is given that, where the phase goes on
     """
 
-    file: SavedState
-    asked: Callable[[], bool] = lambda: stop.asked()
+    file: SavedPhase
+    worker: Worker
+    clock: BudgetClock
     gather: Callable[[], Mapping[str, Any]] = dict
     restore: Callable[[dict[str, Any]], None] = lambda found: None
-    taken: bool = False
-    _parts: Mapping[str, Stateful] | None = None
-    _found: dict[str, Any] | None = field(default=None, repr=False)
+    asked: Callable[[], bool] = lambda: stop.asked()
+    _found: dict[str, Any] | None = None
+    _tally: dict[str, Any] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self._found = self.file.read()
+        self.worker.on("resume", self._resume)
 
-    def register(self, parts: Mapping[str, Stateful]) -> dict[str, Any] | None:
-        """The clock's account where the parts were given their saved states, else None."""
-        if self._parts is not None:
-            raise RuntimeError("clock.resume is called once a phase")
-        self._parts = parts
+    def hand_over(self) -> str | None:
+        """Gives the worker its part, before the phase begins; its place in the worker's folder."""
         if self._found is None:
             return None
-        if set(parts) != set(self._found["parts"]):
-            raise RuntimeError(
-                f"clock.resume was called with {sorted(parts)}, and saved "
-                f"{sorted(self._found['parts'])}: a method's parts depend on its options alone"
-            )
-        for name, part in parts.items():
-            part.load_state_dict(self._found["parts"][name])
-        RandomStream.make_current(self._found["random"])
-        self.taken = True
-        account: dict[str, Any] = self._found["clock"]
-        return account
+        copy_whole(self.file.tensors, self.worker.folder / SAVED)
+        return SAVED
 
-    def take(self) -> dict[str, Any]:
-        """The phase's own tally, once; the rest is restored."""
-        assert self._found is not None
+    def _resume(self, facts: Mapping[str, Any]) -> tuple[dict[str, Any], list[int]]:
+        """The method has its parts back, in the middle of a pull."""
+        if self._found is None:
+            raise ValueError("there is nothing to go on from")
         found, self._found = self._found, None
+        self.clock.resume(found["clock"])
         self.restore(found["outside"])
-        tally: dict[str, Any] = found["tally"]
+        self._tally = found["tally"]
+        answer = {
+            "steps": self.clock.steps,
+            "seconds": self.clock.seconds,
+            "worker_seconds": self.clock.worked,
+            "paid": found["clock"]["paid"],
+        }
+        return answer, []
+
+    def taken(self) -> dict[str, Any] | None:
+        tally, self._tally = self._tally, None
         return tally
 
-    @property
-    def waiting(self) -> bool:
-        """The method has just gone on from an earlier state, and the harness has not yet."""
-        return self.taken and self._found is not None
-
-    def leave(self, account: Mapping[str, Any], random: RandomStream, tally: Any) -> None:
-        """Ends the unit here. What cannot go on begins anew another time, under a new clock."""
-        if self._parts is None:
+    def leave(self, account: dict[str, Any], tally: dict[str, Any]) -> None:
+        """What cannot go on begins anew another time, under a new clock."""
+        left = self.worker.call("leave")
+        if not left["saved"]:
             raise stop.Stopped(saved=False)
-        self.file.write(
-            {
-                "parts": {name: dict(part.state_dict()) for name, part in self._parts.items()},
-                "clock": dict(account),
-                "random": random.state,
-                "tally": tally,
-                "outside": dict(self.gather()),
-            }
-        )
+        content = {"clock": account, "tally": tally, "outside": dict(self.gather())}
+        self.file.write(content, self.worker.folder / "out" / "parts.safetensors")
         raise stop.Stopped(saved=True)

@@ -1,95 +1,36 @@
-"""Asks the scorer process. Started at the first question, ended with the unit."""
+"""Scores predictions against labels that only this process has."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
-from types import TracebackType
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from bench.registry import ROOT
+from bench.data.store import Store
+from bench.score import count_overlap, score_case
 
 
 class Scorer:
-    """`seconds` is all the time that was spent waiting for scores. Its process runs in the folder
-    and the environment that there were before the method: what that changes is its own affair."""
+    """`seconds`: all the time that scoring took."""
 
-    def __init__(self, store: Path, classes: Sequence[str], scratch: Path) -> None:
-        self._command = [
-            sys.executable,
-            "-m",
-            "bench.unit.scorer",
-            str(store.resolve()),
-            json.dumps(list(classes)),
-        ]
-        self._environment = dict(os.environ)
-        self._file = scratch / "prediction.npy"
-        self._process: subprocess.Popen[str] | None = None
+    def __init__(self, store: Store, classes: Sequence[str]) -> None:
+        self._store = store
+        self._classes = list(classes)
         self.seconds = 0.0
 
-    def __enter__(self) -> Scorer:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._process is not None:
-            assert self._process.stdin is not None
-            with contextlib.suppress(BrokenPipeError):  # it died, and whoever asked was told
-                self._process.stdin.close()
-            try:
-                self._process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-
     def score(self, case: str, prediction: np.ndarray, *, boundary: bool) -> dict[str, Any]:
-        """class -> scores as `bench.score` gives them."""
+        """class -> scores as `bench.score` gives them; `boundary` False: overlap alone."""
         began = time.perf_counter()
-        if self._process is None:
-            self._process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                cwd=ROOT,
-                env=self._environment,
-            )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._hand_over(case, prediction)
-        question = {"case": case, "prediction": str(self._file), "boundary": boundary}
         try:
-            self._process.stdin.write(json.dumps(question) + "\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        self.seconds += time.perf_counter() - began
-        if not line:
-            raise RuntimeError(f"the scorer ended with code {self._process.wait()}; see the log")
-        reply = json.loads(line)
-        if "error" in reply:
-            raise RuntimeError(f"scoring case {case}: {reply['error']}")
-        scores: dict[str, Any] = reply["scores"]
-        return scores
-
-    def _hand_over(self, case: str, prediction: np.ndarray) -> None:
-        try:
-            np.save(self._file, prediction)
-        except OSError as error:  # numpy says how many bytes it could write, and not why
-            raise RuntimeError(
-                f"no room for the prediction of {case} ({error}); make room in the folder of "
-                "temporary files, or set TMPDIR"
-            ) from error
+            reference = self._store.volume(case, with_label=True)
+            assert reference.label is not None
+            if boundary:
+                full = score_case(prediction, reference.label, reference.spacing, self._classes)
+                return {name: asdict(score) for name, score in full.items()}
+            counts = count_overlap(prediction, reference.label, self._classes)
+            return {name: asdict(count) for name, count in counts.items()}
+        finally:
+            self.seconds += time.perf_counter() - began

@@ -36,6 +36,8 @@ class Unit(Part):
     """`key` is the hash of all that the result depends on; paths and devices are not in it.
 
     pool    unlabelled cases of the unit's own dataset; others  those of other datasets
+    data_roots     folders that hold the user's files of its datasets: never open to the method
+    predict_limit  seconds that the prediction of one volume may take
     stage   "pretrain": only the pre-training that it shares with others; leaves no record
     """
 
@@ -57,6 +59,9 @@ class Unit(Part):
     threads: int = 1
     pretrain: PretrainSpec | None = None
     needs_test_label: bool = False
+    repeatable: bool = True
+    data_roots: tuple[str, ...] = ()
+    predict_limit: float | None = None
     stage: Literal["all", "pretrain"] = "all"
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
 from collections.abc import Mapping
@@ -74,6 +75,18 @@ def _checksum(tensors: Mapping[str, torch.Tensor], listed: str) -> str:
         total = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), total)
         total = zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy().data, total)
     return f"{total:08x}"
+
+
+def state_hash(state: Mapping[str, Any]) -> str:
+    """Of names, kinds, shapes and values: tells whether a method is still the one it was."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        value = state[name]
+        array = value.detach().cpu().contiguous() if isinstance(value, torch.Tensor) else value
+        tensor = array if isinstance(array, torch.Tensor) else _as_tensor(name, array)
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def snapshot(state: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,16 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bench.record.schema import Interruption, Machine
 from bench.record.store import record_path
 from bench.record.whole import whole
 from bench.unit.machine import describe_machine
+from bench.unit.saved import SavedPhase, place_of
 from bench.unit.spec import Unit
-
-if TYPE_CHECKING:
-    from bench.unit.saved import SavedState
 
 
 def path_of(unit: Unit) -> Path:
@@ -93,6 +90,12 @@ class Trail:
         self.machine = describe_machine(self.unit.device, self.unit.threads)
         self._write()
 
+    def runs_on(self, machine: Machine) -> None:
+        """The unit's GPU has said its name."""
+        if machine != self.machine:
+            self.machine = machine
+            self._write()
+
     def stopped(self, *, saved: bool) -> None:
         """This start was asked to stop, and did."""
         self._now = self._now.model_copy(update={"stopped": _now()})
@@ -105,10 +108,8 @@ class Trail:
         self.past[self._saver] = self.past[self._saver].model_copy(update={"resumed": True})
         self._write()
 
-    def state(self, name: str) -> SavedState:
-        from bench.unit.saved import SavedState, place_of  # torch: not for who only looks
-
-        return SavedState(self.folder / f"{name}.safetensors", place_of(self.unit))
+    def state(self, name: str, machine: Machine) -> SavedPhase:
+        return SavedPhase(self.folder / name, place_of(machine))
 
     def clear(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)

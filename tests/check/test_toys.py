@@ -73,7 +73,11 @@ def name_of(check: Callable[[Suite], object]) -> str:
     return " ".join(str(check.__doc__).split())
 
 
-def test_peeking_is_found(make_suite: MakeSuite) -> None:
+def test_peeking_is_found(
+    make_suite: MakeSuite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the process of the method is not confined, the check finds it."""
+    monkeypatch.setenv("SAMBENCH_PEEK", str(tmp_path))
     found = red(make_suite("peeks"))
     assert "depends on labels of the test set" in found[name_of(Suite.labels)]
 

@@ -21,7 +21,7 @@ from bench.executors.sweeps import note_sweep
 from bench.fetch import download
 from bench.record.store import read_records
 from bench.report import write_report
-from bench.unit.saved import SavedState
+from bench.unit.saved import SavedPhase
 from bench.unit.state import load_state, save_state
 from bench.unit.trail import Trail
 from tests.board.factory import record, save
@@ -65,7 +65,10 @@ def write_prediction(place: Path) -> None:
 
 
 def write_saved(place: Path) -> None:
-    SavedState(place / "k.safetensors", {}).write({"parts": STATE})
+    parts = place / "parts"
+    parts.mkdir(parents=True, exist_ok=True)
+    save_state(parts / "p.safetensors", STATE)
+    SavedPhase(place / "k", {}).write({"clock": 1}, parts / "p.safetensors")
 
 
 SITES: dict[str, tuple[Callable[[Path], object], str]] = {

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bench.contract import Progress, Spacing, Task, Volume
-from bench.unit.clock import BudgetClock
+from bench.worker.clock import MethodClock
 from methods.nnunet.method import NnUNet
 from tests.methods.tiny import blind, options, setting
 
@@ -60,7 +60,7 @@ def pulled(
     method: NnUNet, given: Sequence[Volume], scratch: Path, *, steps: int | None
 ) -> Iterator[Progress]:
     """`adapt`, until it or its budget of steps ends."""
-    clock = BudgetClock(seconds_limit=None, steps_limit=steps)
+    clock = MethodClock(seconds_limit=None, steps_limit=steps)
     work = method.adapt(task(given, scratch), clock)
     try:
         for progress in work:

@@ -13,10 +13,8 @@ import torch
 from bench.contract import Task, Volume
 from bench.models.sam2.encode import Features
 from bench.registry import discover
-from bench.unit.clock import BudgetClock
-from bench.unit.drive import drive
-from bench.unit.rng import RandomStream
 from methods.fate.similarity import distances, halved, joined, nearest
+from tests.driving import driven
 from tests.methods.sam2_tiny import as_patient, disks, sam2_method
 from tests.methods.tiny import adapt, blind, dice, setting
 
@@ -127,9 +125,7 @@ def test_neighbours_answers_act(cache: Path) -> None:
 def test_nothing_is_trained_and_the_preparation_is_timed(cache: Path) -> None:
     method = sam2_method("fate", cache)
     assert not method.predict(QUERY).any()  # no slice yet
-    clock = BudgetClock(seconds_limit=None, steps_limit=None)
-    task = Task(setting(2), SUPPORT, (), Path("nothing is written"))
-    phase = drive(method.adapt(task, clock), clock=clock, random=RandomStream(0)).phase
+    phase = driven(method, Task(setting(2), SUPPORT, (), Path("nothing is written"))).phase
     assert (phase.epochs, phase.steps, phase.samples) == (0, 0, 8)
     assert phase.seconds > 0
     assert not any(value.requires_grad for value in method.parameters())

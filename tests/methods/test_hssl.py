@@ -13,8 +13,8 @@ import torch
 from bench.cards import MethodCard
 from bench.errors import RequestError
 from bench.registry import discover
-from bench.unit.clock import BudgetClock
 from bench.unit.state import load_state, save_state
+from bench.worker.clock import MethodClock
 from methods.hssl.method import HSSL
 from methods.hssl.unet import UNet, zscored
 from methods.hssl.views import Views
@@ -283,22 +283,22 @@ def test_backbones_are_asked_for_where_they_are_used() -> None:
 def test_on_a_cpu_a_budget_halves_the_slices(
     changes: dict[str, Any], short: bool, size: int
 ) -> None:
-    clock = BudgetClock(seconds_limit=9.0 if short else None, steps_limit=None)
+    clock = MethodClock(seconds_limit=9.0 if short else None, steps_limit=None)
     assert hssl(**changes)._pretrain_size(clock) == size
 
 
 def test_its_own_schedule_is_the_specifications() -> None:
     """Without a budget on a GPU or not: batches of 64, then of 12; 250 of them are an epoch."""
     method = hssl(pretrain_batch="auto", decoder_batch=CARD.defaults["decoder_batch"])
-    recipe = method._pretraining(BudgetClock(seconds_limit=None, steps_limit=None))
+    recipe = method._pretraining(MethodClock(seconds_limit=None, steps_limit=None))
     assert (recipe.batch, recipe.epochs, recipe.epoch_batches) == (64, 100, 250)
     assert (recipe.decoder_batch, recipe.decoder_epochs) == (12, 50)
     assert (recipe.lr, recipe.weight_decay) == (1e-3, 1e-5)
     assert (recipe.places, recipe.negatives, recipe.level) == (13, 5, 3)
-    short = method._pretraining(BudgetClock(seconds_limit=9.0, steps_limit=None))
+    short = method._pretraining(MethodClock(seconds_limit=9.0, steps_limit=None))
     assert short.batch == 16
     sam = hssl(apply_to="sam_lora", pretrain_batch="auto")
-    assert sam._pretraining(BudgetClock(seconds_limit=9.0, steps_limit=None)).batch == 8
+    assert sam._pretraining(MethodClock(seconds_limit=9.0, steps_limit=None)).batch == 8
 
 
 def test_an_epoch_is_a_number_of_batches() -> None:

@@ -14,11 +14,11 @@ import torch
 from bench.contract import Volume
 from bench.protocol import UNLABELLED
 from bench.unit.clock import BudgetClock
-from bench.unit.drive import drive
-from bench.unit.rng import RandomStream
+from bench.worker.clock import MethodClock
 from methods.nnunet.choice import choice_of
 from methods.nnunet.method import NnUNet
 from methods.nnunet.raw import NAME
+from tests.driving import driven
 from tests.methods.nnunet_tiny import adapted, blind, boxes, nnunet, pulled, support, task
 from tests.methods.tiny import dice, options
 
@@ -186,16 +186,16 @@ def test_before_it_is_prepared_it_predicts_background(tmp_path: Path) -> None:
 def test_a_seed_fixes_it_and_looking_changes_nothing(tmp_path: Path) -> None:
     def run(name: str, *, seed: int = 0, look: bool = False) -> torch.Tensor:
         method = nnunet()
-        clock = BudgetClock(seconds_limit=None, steps_limit=4)
 
         def probe(*_: object) -> None:
             method.predict(blind(QUERY))
 
         (tmp_path / name).mkdir()
-        drive(
-            method.adapt(task(support(2), tmp_path / name), clock),
-            clock=clock,
-            random=RandomStream(seed),
+        driven(
+            method,
+            task(support(2), tmp_path / name),
+            clock=BudgetClock(seconds_limit=None, steps_limit=4),
+            seed=seed,
             probe=probe if look else None,
             probes=4 if look else 0,
         )
@@ -261,7 +261,7 @@ def test_it_plans_on_the_support_alone(tmp_path: Path) -> None:
     """What the pool shows is not in the raw dataset."""
     method = nnunet()
     given = replace(task(support(2), tmp_path), unlabelled=tuple(map(blind, support(6))))
-    next(method.adapt(given, BudgetClock(seconds_limit=None, steps_limit=1)))
+    next(method.adapt(given, MethodClock(seconds_limit=None, steps_limit=1)))
     assert len(list((tmp_path / "nnUNet_raw" / NAME / "imagesTr").iterdir())) == 2
 
 

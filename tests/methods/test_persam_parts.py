@@ -15,7 +15,7 @@ from bench.data.slices import Canvas
 from bench.models.checkpoints import card_of
 from bench.models.sam import build_sam
 from bench.models.sam.rows import decode_rows
-from bench.unit.clock import BudgetClock
+from bench.worker.clock import MethodClock
 from methods.persam.asking import Rows, boxed, personal, personal_f, refined, three_scales, weighted
 from methods.persam.guided import guided, guided_mask
 from methods.persam.places import boxes_of, extremes
@@ -236,7 +236,7 @@ def test_the_weights_are_learned_as_released() -> None:
     torch.manual_seed(0)
     masks, truth = 2 * torch.randn(3, 3, 8, 8), (torch.rand(3, 8, 8) > 0.6).float()
     kinds, learned = torch.tensor([0, 1, 1]), torch.full((2, 2), 1 / 3)
-    clock = BudgetClock(seconds_limit=None, steps_limit=None)
+    clock = MethodClock(seconds_limit=None, steps_limit=None)
     reports = list(fit_weights(masks, truth, kinds, learned, clock=clock, steps=25, lr=0.05))
     assert len(reports) == 25
     assert all(r.steps == 1 and r.samples == 3 and r.epoch for r in reports)
@@ -263,7 +263,7 @@ def test_the_mask_that_is_right_gets_the_weight() -> None:
     truth[:, 2:6, 2:6] = 1
     masks = torch.stack([-truth[0], 0.1 * torch.randn(8, 8), 12 * truth[0] - 6])[None]
     learned = torch.full((1, 2), 1 / 3)
-    clock = BudgetClock(seconds_limit=None, steps_limit=None)
+    clock = MethodClock(seconds_limit=None, steps_limit=None)
     reports = list(
         fit_weights(masks, truth, torch.tensor([0]), learned, clock=clock, steps=100, lr=0.02)
     )

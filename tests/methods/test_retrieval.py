@@ -15,9 +15,7 @@ from bench.data.slices import volume_slices
 from bench.models.sam2 import make_sam2
 from bench.models.sam2.recall import recall
 from bench.registry import discover
-from bench.unit.clock import BudgetClock
-from bench.unit.drive import drive
-from bench.unit.rng import RandomStream
+from tests.driving import driven
 from tests.methods.sam2_tiny import as_patient, disks, sam2_method
 from tests.methods.tiny import NANO, adapt, blind, dice, pulled, setting
 
@@ -132,9 +130,7 @@ def test_thumbnails_are_compared_by_their_correlation(cache: Path) -> None:
 def test_nothing_is_trained_and_the_preparation_is_timed(cache: Path) -> None:
     method = sam2_method("retrieval", cache)
     before = {n: v.clone() for n, v in method.segmenter.sam2.state_dict().items()}
-    clock = BudgetClock(seconds_limit=None, steps_limit=None)
-    task = Task(setting(2), SUPPORT, (), Path("nothing is written"))
-    result = drive(method.adapt(task, clock), clock=clock, random=RandomStream(0))
+    result = driven(method, Task(setting(2), SUPPORT, (), Path("nothing is written")))
     assert (result.phase.epochs, result.phase.steps, result.phase.samples) == (0, 0, 8)
     assert result.phase.seconds > 0
     assert result.phase.ended == "method"

@@ -18,8 +18,8 @@ from bench.registry import discover
 from bench.train.fitted import FittedSchedule
 from bench.train.losses import cross_entropy_squared_dice
 from bench.train.slicewise import labels_at
-from bench.unit.clock import BudgetClock
 from bench.unit.state import load_state, save_state
+from bench.worker.clock import MethodClock
 from methods.hsam.method import second_share
 from methods.samora.bases import BASES as BASES_OF
 from methods.samora.choice import ABLATIONS, Choice, choice_of
@@ -182,7 +182,7 @@ def test_the_released_codes_recipe(base: str, epochs: int, rate: float) -> None:
 
 def test_the_schedule_is_the_released_codes() -> None:
     """140 steps on 221 slices: linear up to 1 at the 25th, then (1 - (it - 25) / 115) ^ 0.9."""
-    clock = BudgetClock(seconds_limit=None, steps_limit=None)
+    clock = MethodClock(seconds_limit=None, steps_limit=None)
     recipe = samora(batch="auto").recipe
     assert recipe.plan.recipe_steps(221) == 140
     rate = FittedSchedule(clock, recipe_steps=140, warm_up=recipe.warm_up, decay=recipe.decay)

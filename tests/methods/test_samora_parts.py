@@ -14,7 +14,7 @@ from bench.data.slicepool import SlicePool
 from bench.data.slices import Canvas, volume_slices
 from bench.errors import RequestError
 from bench.train.share import Share, parts, until_spent
-from bench.unit.clock import BudgetClock
+from bench.worker.clock import MethodClock
 from methods.samora.views import blurred, contrast_views, noisy
 from tests.methods.test_unet import squares
 from tests.methods.tiny import blind
@@ -122,7 +122,7 @@ def endless() -> Iterator[Progress]:
         yield Progress(steps=1)
 
 
-def counted(clock: BudgetClock, share: Share) -> int:
+def counted(clock: MethodClock, share: Share) -> int:
     before = clock.steps
     for progress in until_spent(endless(), share):
         clock.count(progress)
@@ -131,13 +131,13 @@ def counted(clock: BudgetClock, share: Share) -> int:
 
 @pytest.mark.parametrize("limit", [5, 20, 50])
 def test_equal_shares_of_steps(limit: int) -> None:
-    clock = BudgetClock(seconds_limit=None, steps_limit=limit)
+    clock = MethodClock(seconds_limit=None, steps_limit=limit)
     taken = [counted(clock, Share(clock, part)) for part in parts([1] * 5)]
     assert taken == [limit // 5] * 5
 
 
 def test_a_share_sees_its_own_clock() -> None:
-    clock = BudgetClock(seconds_limit=None, steps_limit=40)
+    clock = MethodClock(seconds_limit=None, steps_limit=40)
     clock.count(Progress(steps=20))
     share = Share(clock, 0.5)
     assert (share.limited, share.steps, share.step_limit, share.fraction) == (True, 0, 10, 0)
@@ -149,7 +149,7 @@ def test_a_share_sees_its_own_clock() -> None:
 def test_one_that_runs_over_takes_from_all_that_follow() -> None:
     """Seconds: the first of three overruns its 10 s by 6; the others share what is left."""
     now = [0.0]
-    clock = BudgetClock(seconds_limit=30.0, steps_limit=None, now=lambda: now[0])
+    clock = MethodClock(seconds_limit=30.0, steps_limit=None, now=lambda: now[0])
     clock.start()
     ends = []
     for part, pace in zip(parts([1, 1, 1]), (16.0, 1.0, 1.0), strict=True):
@@ -160,7 +160,7 @@ def test_one_that_runs_over_takes_from_all_that_follow() -> None:
 
 
 def test_without_a_budget_a_share_ends_nothing() -> None:
-    clock = BudgetClock(seconds_limit=None, steps_limit=None)
+    clock = MethodClock(seconds_limit=None, steps_limit=None)
     share = Share(clock, 0.2)
     assert (share.limited, share.fraction, share.step_limit) == (False, 0.0, None)
     work = until_spent(iter([Progress()] * 7), share)

@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.contract import Progress, Setting, Task, Volume
 from bench.registry import discover, make_options
-from bench.unit.clock import BudgetClock
+from bench.worker.clock import MethodClock
 
 NANO = {"sam": "nano", "sam2": "nano", "dino": "nano"}
 
@@ -71,7 +71,7 @@ def pulled(
         unlabelled=tuple(blind(given) for given in support),
         scratch=Path("nothing is written"),
     )
-    clock = BudgetClock(seconds_limit=None, steps_limit=steps)
+    clock = MethodClock(seconds_limit=None, steps_limit=steps)
     for progress in method.adapt(task, clock):
         clock.count(progress)
         yield progress
@@ -96,7 +96,7 @@ def phase(
         scratch=Path("nothing is written"),
         pretrained=pretrained,
     )
-    clock = BudgetClock(seconds_limit=None, steps_limit=steps)
+    clock = MethodClock(seconds_limit=None, steps_limit=steps)
     for progress in getattr(method, verb)(task, clock):
         clock.count(progress)
         yield progress

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from bench.models.embeddings import EmbeddingCache, Recipe
+from bench.models.embeddings.storage import FolderStorage
 
 RECIPE = Recipe(checkpoint="abc", size=8, precision="fp32")
 
 
 def cache_in(folder: Path, *, max_bytes: int = 10**9) -> EmbeddingCache:
-    return EmbeddingCache(folder / "embeddings", device="cpu", max_bytes=max_bytes)
+    return EmbeddingCache(FolderStorage(folder / "embeddings", max_bytes), device="cpu")
 
 
 def pictures(count: int, *, seed: int = 0) -> Tensor:

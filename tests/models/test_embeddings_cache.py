@@ -24,6 +24,7 @@ from bench.models.embeddings import (
     recipe_for,
     volume_inputs,
 )
+from bench.models.embeddings.storage import FolderStorage
 from bench.models.sam import make_sam
 from tests.models.embedding_toys import RECIPE, Encoder, cache_in, encoded, files, pictures
 
@@ -219,8 +220,9 @@ def test_a_full_disk_stops_nothing(
 
 def test_it_lies_in_the_cache_folder(tmp_path: Path) -> None:
     cache = open_cache(tmp_path, device="cpu", max_bytes=5)
-    assert cache == EmbeddingCache(tmp_path / "embeddings", device="cpu", max_bytes=5)
-    assert not cache.folder.exists()
+    own = FolderStorage(tmp_path / "embeddings", 5, scope="unscored")
+    assert cache == EmbeddingCache(own, device="cpu")
+    assert not own.folder.exists()
 
 
 def test_a_real_encoder(tmp_path: Path) -> None:

@@ -6,15 +6,13 @@ import os
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
 
-from bench.models.embeddings import entry, image_inputs
+from bench.models.embeddings import image_inputs
 from bench.models.embeddings.entry import DamagedError, read_entry, write_entry
 from tests.models.embedding_toys import RECIPE, Encoder, cache_in, encoded, files, pictures
 
@@ -123,40 +121,6 @@ def test_a_kill_leaves_whole_entries_alone(tmp_path: Path) -> None:
         values = found.arrays["embedding"]
         assert values.shape == (1_000_000,)
         assert (values == found.seconds).all()
-
-
-@pytest.mark.parametrize("removed", [False, True])
-def test_a_file_replaced_between_its_header_and_its_values(
-    tmp_path: Path, removed: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """safetensors opens a file twice: what is torn between the two is not damage."""
-    path = tmp_path / "entry.safetensors"
-    real, opened = entry.safe_open, []
-
-    @contextmanager
-    def torn(path: Path, framework: str) -> Iterator[SimpleNamespace]:
-        with real(path, framework=framework) as header:
-            if not opened:
-                write_entry(path, {"embedding": torch.ones(3)}, seconds=1.0)
-            opened.append(path)
-            with real(path, framework=framework) as values:
-                if removed:
-                    path.unlink()
-                yield SimpleNamespace(
-                    metadata=header.metadata, keys=values.keys, get_tensor=values.get_tensor
-                )
-
-    monkeypatch.setattr(entry, "safe_open", torn)
-    write_entry(path, {"embedding": torch.zeros(3)}, seconds=0.0)
-    found = read_entry(path)
-    if removed:
-        assert found is None
-        assert len(opened) == 1
-    else:
-        assert found is not None
-        assert found.seconds == 1.0
-        assert (found.arrays["embedding"] == 1).all()
-        assert len(opened) == 2
 
 
 def test_several_writers_of_the_same_entries(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from torch import Tensor
 from bench.contract import Task
 from bench.models.checkpoints import card_of
 from bench.models.sam import make_sam
-from bench.unit.clock import BudgetClock
+from bench.worker.clock import MethodClock
 from methods.fewshot_decoder.collection import Collection
 from methods.fewshot_decoder.lessons import Lessons, shots_of
 from methods.fewshot_decoder.method import FewshotDecoder
@@ -114,7 +114,7 @@ def test_filling_and_training_are_told_apart(benchmark: BenchmarkFixture, tmp_pa
 
     def adapted() -> None:
         method = FewshotDecoder(options("fewshot_decoder", copies=2), here)
-        clock = BudgetClock(seconds_limit=None, steps_limit=10)
+        clock = MethodClock(seconds_limit=None, steps_limit=10)
         for progress in method.adapt(task, clock):
             clock.count(progress)
             if clock.spent:

@@ -13,10 +13,10 @@ from bench.contract import Progress
 from bench.train.fit import FitPlan, fit
 from bench.train.order import batches
 from bench.train.precision import autocast
-from bench.unit.clock import BudgetClock
+from bench.worker.clock import MethodClock
 
 
-def pull(work: Iterator[Progress], clock: BudgetClock) -> list[Progress]:
+def pull(work: Iterator[Progress], clock: MethodClock) -> list[Progress]:
     reports = []
     for progress in work:
         clock.count(progress)
@@ -56,7 +56,7 @@ def run(
     rate: Callable[[], float] = lambda: 1.0,
 ) -> list[Progress]:
     x, y = points()
-    clock = BudgetClock(seconds_limit=None, steps_limit=steps)
+    clock = MethodClock(seconds_limit=None, steps_limit=steps)
     work = fit(
         network,
         optimiser or torch.optim.SGD(network.parameters(), lr=0.1),
@@ -141,7 +141,7 @@ def test_the_order_is_the_seeds_alone() -> None:
     def order(seed: int | None, noise: int) -> list[Tensor]:
         torch.manual_seed(noise)
         seen: list[Tensor] = []
-        clock = BudgetClock(seconds_limit=None, steps_limit=6)
+        clock = MethodClock(seconds_limit=None, steps_limit=6)
         network = line()
         torch.manual_seed(noise)
 
@@ -207,7 +207,7 @@ def test_a_budget_goes_on_beyond_the_recipe_and_ends_before_it() -> None:
 def test_it_is_put_back_into_training_mode() -> None:
     network = line()
     x, y = points()
-    clock = BudgetClock(seconds_limit=None, steps_limit=3)
+    clock = MethodClock(seconds_limit=None, steps_limit=3)
     modes = []
 
     def loss(x: Tensor, y: Tensor) -> Tensor:
@@ -270,7 +270,7 @@ def test_the_forward_pass_is_in_that_precision(precision: Any, dtype: torch.dtyp
 
 def test_the_rate_knows_the_clock() -> None:
     """A schedule asks the clock, which the harness moves between two steps."""
-    clock = BudgetClock(seconds_limit=None, steps_limit=10)
+    clock = MethodClock(seconds_limit=None, steps_limit=10)
     x, y = points()
     network = line()
     asked = []

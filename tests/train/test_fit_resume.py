@@ -2,37 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from bench.contract import Progress
 from bench.data.slices import Canvas
 from bench.train.fit import FitPlan, fit
 from bench.train.fitted import FittedSchedule
 from bench.train.slicewise import SliceRecipe, fit_slices
-from bench.unit.clock import BudgetClock
-from bench.unit.drive import Drive, drive
 from bench.unit.rng import RandomStream
-from bench.unit.saved import SavedState
-from bench.unit.savepoint import Savepoint
-from bench.unit.stop import Stopped
+from bench.worker.clock import MethodClock
+from bench.worker.resume import SavedParts
 from tests.unit.conftest import drawn
 
 STEPS = 30
 
 
+class StoppedError(Exception):
+    """Between two steps, with everything saved."""
+
+
+class Start:
+    """What a worker does of a phase: its random stream, its clock, and the parts that it saves."""
+
+    def __init__(self, folder: Path, steps: int) -> None:
+        folder.mkdir(exist_ok=True)
+        self.folder, self.epochs = folder, 0
+        self.random = RandomStream(3)
+        file = folder / "parts.safetensors"
+        self.parts = SavedParts(file if file.is_file() else None, self.random, self._account)
+        self.clock = MethodClock(None, steps, on_resume=self.parts.resume)
+
+    def _account(self) -> dict[str, Any]:
+        steps, self.epochs = map(int, (self.folder / "account").read_text().split())
+        return {"steps": steps, "seconds": 0.0, "worker_seconds": 0.0, "paid": []}
+
+    def pull(self, work: Iterator[Progress], stop: int) -> None:
+        for pulled in range(1, 10**6):
+            with self.random.use():
+                progress = next(work, None)
+            if progress is None:
+                return
+            self.clock.count(progress)
+            self.epochs += progress.epoch
+            if pulled == stop:
+                assert self.parts.save(self.folder / "parts.safetensors", None)
+                (self.folder / "account").write_text(f"{self.clock.steps} {self.epochs}")
+                raise StoppedError
+            if self.clock.fraction >= 1:
+                work.close()  # type: ignore[attr-defined]
+                return
+
+
 def train(
     folder: Path, *, stop: int = 0, seed: int | None = None, forget: bool = False
-) -> tuple[Drive, dict[str, Tensor]]:
+) -> tuple[Start, dict[str, Tensor]]:
     """A start of the training; with `stop`, it is asked to stop after so many of its steps.
     `forget`: it draws from a generator of its own that nobody keeps."""
-    looks = iter(range(1, 10**6))
-    savepoint = Savepoint(SavedState(folder / "state.safetensors", {}), lambda: next(looks) == stop)
-    clock = BudgetClock(seconds_limit=None, steps_limit=STEPS, savepoint=savepoint)
-    random = RandomStream(3)
+    start = Start(folder, STEPS)
+    clock, random = start.clock, start.random
     x = torch.linspace(-1, 1, 33).reshape(11, 3)
     y = x.sum(dim=1, keepdim=True).sin()
     with random.use():
@@ -60,7 +94,8 @@ def train(
         device="cpu",
         keeps={"schedule": schedule},
     )
-    return drive(work, clock=clock, random=random), dict(network.state_dict())
+    start.pull(work, stop)
+    return start, dict(network.state_dict())
 
 
 @pytest.mark.parametrize("seed", [None, 7])
@@ -69,24 +104,20 @@ def test_the_same_weights(tmp_path: Path, stops: tuple[int, ...], seed: int | No
     """In the middle of an epoch of three batches, at its end, in the warm-up, near the end."""
     whole, expected = train(tmp_path / "whole", seed=seed)
     for stop in stops:
-        with pytest.raises(Stopped) as stopped:
+        with pytest.raises(StoppedError):
             train(tmp_path / "parted", stop=stop, seed=seed)
-        assert stopped.value.saved
     parted, found = train(tmp_path / "parted", seed=seed)
     assert all(torch.equal(found[name], expected[name]) for name in expected)
-    assert len(parted.laps) == len(whole.laps) == STEPS
-    assert parted.phase.epochs == whole.phase.epochs == STEPS / 3
+    assert parted.clock.steps == whole.clock.steps == STEPS
+    assert parted.epochs == whole.epochs == STEPS / 3
 
 
 def test_slices_go_on_too(tmp_path: Path) -> None:
     """`fit_slices` says itself what it keeps: methods on it can be stopped without a line more."""
 
     def train_slices(folder: Path, stop: int = 0) -> dict[str, Tensor]:
-        looks = iter(range(1, 10**6))
-        file = SavedState(folder / "state.safetensors", {})
-        savepoint = Savepoint(file, lambda: next(looks) == stop)
-        clock = BudgetClock(seconds_limit=None, steps_limit=12, savepoint=savepoint)
-        random = RandomStream(3)
+        start = Start(folder, 12)
+        clock, random = start.clock, start.random
         with random.use():
             network = nn.Conv2d(1, 3, 3, padding=1)
         work = fit_slices(
@@ -99,13 +130,12 @@ def test_slices_go_on_too(tmp_path: Path) -> None:
             loss=lambda x, y, done: cross_entropy(network(x), y.long(), ignore_index=255),
             device="cpu",
         )
-        drive(work, clock=clock, random=random)
+        start.pull(work, stop)
         return dict(network.state_dict())
 
     expected = train_slices(tmp_path / "whole")
-    with pytest.raises(Stopped) as stopped:
+    with pytest.raises(StoppedError):
         train_slices(tmp_path / "parted", stop=5)
-    assert stopped.value.saved
     found = train_slices(tmp_path / "parted")
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
@@ -113,7 +143,7 @@ def test_slices_go_on_too(tmp_path: Path) -> None:
 def test_what_is_left_out_is_seen(tmp_path: Path) -> None:
     """The comparison above can fail."""
     _, expected = train(tmp_path / "whole", forget=True)
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         train(tmp_path / "parted", stop=3, forget=True)
     _, found = train(tmp_path / "parted", forget=True)
     assert not all(torch.equal(found[name], expected[name]) for name in expected)

@@ -10,7 +10,7 @@ import pytest
 from bench.contract import Progress
 from bench.train.fitted import FittedSchedule
 from bench.train.schedule import cosine_decay
-from bench.unit.clock import BudgetClock
+from bench.worker.clock import MethodClock
 from tests.train.published import published
 
 
@@ -26,7 +26,7 @@ def factors(
     """Every factor of a run whose steps take `pace` seconds, after `before` seconds of other
     work."""
     now = [0.0]
-    clock = BudgetClock(seconds_limit=seconds, steps_limit=steps, now=lambda: now[0])
+    clock = MethodClock(seconds_limit=seconds, steps_limit=steps, now=lambda: now[0])
     clock.start()
     now[0] += before
     schedule = FittedSchedule(clock, **arguments)  # type: ignore[arg-type]
@@ -89,7 +89,7 @@ def test_work_before_the_first_step_does_not_begin_the_decay() -> None:
 def test_steps_that_become_slower() -> None:
     """It ends with the budget all the same."""
     now = [0.0]
-    clock = BudgetClock(seconds_limit=1000.0, steps_limit=None, now=lambda: now[0])
+    clock = MethodClock(seconds_limit=1000.0, steps_limit=None, now=lambda: now[0])
     schedule = FittedSchedule(clock, recipe_steps=1, decay=partial(cosine_decay, floor=0.1))
     found = []
     clock.start()
@@ -108,7 +108,7 @@ def test_steps_that_become_slower() -> None:
 def test_a_pace_that_wavers_around_the_limit_makes_no_jumps() -> None:
     """2,500 steps of a second, every other one a little longer."""
     now = [0.0]
-    clock = BudgetClock(seconds_limit=2500.0, steps_limit=None, now=lambda: now[0])
+    clock = MethodClock(seconds_limit=2500.0, steps_limit=None, now=lambda: now[0])
     schedule = FittedSchedule(clock, recipe_steps=1)
     found = []
     clock.start()
@@ -125,7 +125,7 @@ def test_a_pace_that_wavers_around_the_limit_makes_no_jumps() -> None:
 def test_a_slow_first_step_does_not_decide_the_warm_up() -> None:
     """The device warms up for as long as a hundred steps take; the run has ten thousand."""
     now = [0.0]
-    clock = BudgetClock(seconds_limit=10_100.0, steps_limit=None, now=lambda: now[0])
+    clock = MethodClock(seconds_limit=10_100.0, steps_limit=None, now=lambda: now[0])
     schedule = FittedSchedule(clock, recipe_steps=1)
     clock.start()
     found = []
@@ -140,5 +140,5 @@ def test_a_slow_first_step_does_not_decide_the_warm_up() -> None:
 
 
 def test_nothing_left_is_no_division_by_zero() -> None:
-    clock = BudgetClock(seconds_limit=None, steps_limit=0)
+    clock = MethodClock(seconds_limit=None, steps_limit=0)
     assert 0 < FittedSchedule(clock, recipe_steps=0)() <= 1

@@ -6,18 +6,18 @@ import pytest
 
 from bench.contract import Progress
 from bench.train.schedule import cosine_decay, poly_decay, poly_decay_to_zero, progress_of
-from bench.unit.clock import BudgetClock
+from bench.worker.clock import MethodClock
 from tests.train.published import published
 
 
 def test_progress_is_that_of_the_budget() -> None:
-    clock = BudgetClock(seconds_limit=None, steps_limit=40)
+    clock = MethodClock(seconds_limit=None, steps_limit=40)
     clock.count(Progress(steps=10))
     assert progress_of(clock, recipe_steps=1000) == 0.25
 
 
 def test_progress_is_that_of_the_recipe_without_one() -> None:
-    clock = BudgetClock(seconds_limit=None, steps_limit=None)
+    clock = MethodClock(seconds_limit=None, steps_limit=None)
     clock.count(Progress(steps=10))
     assert progress_of(clock, recipe_steps=40) == 0.25
     assert progress_of(clock, recipe_steps=5) == 1.0

@@ -21,7 +21,7 @@ from bench.train.slicewise import (
     labels_at,
     predict_slices,
 )
-from bench.unit.clock import BudgetClock
+from bench.worker.clock import MethodClock
 from tests.train.published import published
 
 Pair = tuple[Tensor, Tensor]
@@ -72,7 +72,7 @@ def train(
     losses: list[tuple[Tensor, Tensor, float]] | None = None,
     rates: list[float] | None = None,
 ) -> list[Progress]:
-    clock = BudgetClock(seconds_limit=None, steps_limit=steps)
+    clock = MethodClock(seconds_limit=None, steps_limit=steps)
     optimiser = torch.optim.SGD(network.parameters(), lr=rate)
 
     def loss(images: Tensor, labels: Tensor, done: float) -> Tensor:
@@ -201,7 +201,7 @@ def test_views_are_made_of_the_whole_batch_once() -> None:
 def test_the_default_views_are_those_shared_by_all() -> None:
     seen: list[tuple[Tensor, Tensor, float]] = []
     torch.manual_seed(0)
-    clock = BudgetClock(seconds_limit=None, steps_limit=1)
+    clock = MethodClock(seconds_limit=None, steps_limit=1)
     network = halved()
 
     def loss(images: Tensor, labels: Tensor, done: float) -> Tensor:

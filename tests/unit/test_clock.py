@@ -73,7 +73,7 @@ def test_it_is_spent_at_its_limit_and_not_before() -> None:
     assert not steps.spent
     steps.count(Progress())
     assert steps.spent
-    assert steps.step_limit == 2
+    assert steps.phase_steps == 2
 
 
 def test_the_scarcer_of_two_limits_counts() -> None:
@@ -90,7 +90,7 @@ def test_without_a_limit_nothing_is_ever_spent() -> None:
     clock = BudgetClock(seconds_limit=None, steps_limit=None, now=watch)
     worked(clock, watch, 1e6)
     assert not clock.limited
-    assert (clock.fraction, clock.spent, clock.step_limit) == (0.0, False, None)
+    assert (clock.fraction, clock.spent, clock.phase_steps) == (0.0, False, None)
     assert (clock.overshoot_seconds, clock.overshoot_steps) == (0.0, 0)
 
 
@@ -99,7 +99,7 @@ def test_pretraining_is_charged() -> None:
     clock = BudgetClock(
         seconds_limit=10, steps_limit=100, charged_seconds=6, charged_steps=80, now=watch
     )
-    assert clock.step_limit == 20
+    assert clock.phase_steps == 20
     assert clock.fraction == 0.0  # its own allowance is whole: a schedule starts at its start
     worked(clock, watch, 1.0, steps=10)
     assert clock.fraction == 0.5  # 10 of 20 steps, 1 of 4 seconds
@@ -112,7 +112,7 @@ def test_pretraining_that_took_all_leaves_nothing() -> None:
         assert clock.spent
     clock = BudgetClock(seconds_limit=None, steps_limit=100, charged_steps=130)
     assert clock.spent
-    assert clock.step_limit == 0
+    assert clock.phase_steps == 0
 
 
 def test_a_budget_of_nothing_is_spent() -> None:
@@ -130,21 +130,6 @@ def test_overshoot_is_what_lies_beyond_the_whole_budget() -> None:
     worked(clock, watch, 1.5, steps=5)
     assert (clock.overshoot_seconds, clock.overshoot_steps) == (1.5, 5)
     assert clock.fraction == 1.0
-
-
-def test_the_device_is_waited_for_before_each_reading() -> None:
-    """Work that is queued at `start` is not charged; work that is queued at `stop` is."""
-    watch = Watch()
-    queued = [5.0, 2.0]
-
-    def synchronise() -> None:
-        watch.time += queued.pop(0)
-
-    clock = BudgetClock(seconds_limit=10, steps_limit=None, synchronise=synchronise, now=watch)
-    clock.start()
-    watch.time += 1.0
-    clock.stop()
-    assert clock.seconds == 3.0
 
 
 def test_what_a_thread_waited_is_counted_between_start_and_stop_alone() -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from bench.contract import Progress
-from bench.models.embeddings import current_ledger
-from bench.record.schema import EmbeddingUse, Moment
+from bench.errors import MethodError
+from bench.record.schema import Moment
 from bench.unit.clock import BudgetClock
-from bench.unit.drive import Drive, drive
+from bench.unit.drive import Drive, Probe
 from bench.unit.rng import RandomStream
+from tests.driving import driven
 
 
 @dataclass
@@ -25,15 +27,27 @@ class Watch:
         return self.time
 
 
+class Given:
+    """A method whose `adapt` is a generator of the test's."""
+
+    def __init__(self, work: Any) -> None:
+        self.work = work
+
+    def adapt(self, task: object, clock: object) -> Any:
+        return self.work
+
+
 @dataclass
 class Lab:
-    """A clock on a watch that only the method moves, and the probes that were seen."""
+    """A clock on a watch that only the method moves, and the probes that were seen. The generator
+    is pulled by a worker of this process."""
 
     seconds: float | None = None
     steps: int | None = None
     watch: Watch = field(default_factory=Watch)
     seen: list[Moment] = field(default_factory=list)
     losses: list[float | None] = field(default_factory=list)
+    synchronise: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         self.clock = BudgetClock(seconds_limit=self.seconds, steps_limit=self.steps, now=self.watch)
@@ -43,10 +57,18 @@ class Lab:
         self.losses.append(loss)
         self.watch.time += 1000  # off the clock, or every budget would be gone
 
-    def drive(self, work: Iterator[Progress], probes: int = 0) -> Drive:
-        return drive(
-            work, clock=self.clock, random=RandomStream(0), probe=self.probe, probes=probes
+    def drive(self, work: Any, probes: int = 0, probe: Probe | None = None) -> Drive:
+        return driven(
+            Given(work),
+            clock=self.clock,
+            probe=probe or self.probe,
+            probes=probes,
+            synchronise=self.synchronise,
         )
+
+
+def each(*progress: Progress) -> Iterator[Progress]:
+    yield from progress
 
 
 def endless(lab: Lab, *, lap: float = 0.0, every: int = 1) -> Iterator[Progress]:
@@ -99,7 +121,7 @@ def test_a_spent_budget_starts_nothing() -> None:
 
 def test_a_method_may_end_by_itself() -> None:
     lab = Lab(steps=100)
-    phase = lab.drive(iter([Progress(steps=2, samples=3), Progress(steps=1)]), probes=4).phase
+    phase = lab.drive(each(Progress(steps=2, samples=3), Progress(steps=1)), probes=4).phase
     assert (phase.steps, phase.samples, phase.ended) == (3, 3, "method")
     assert [moment.steps for moment in lab.seen] == [3]
 
@@ -148,13 +170,15 @@ def test_what_a_method_does_when_stopped_is_on_its_own_account() -> None:
 
 def test_work_that_is_queued_when_stopped_is_paid_for() -> None:
     lab = Lab(steps=1)
-    waits = [0.0, 0.0, 30.0, 4.0]  # before and after the step, before and after the end
+    # Before and after: the call of `adapt`, the step, the end. What was queued while the clock
+    # stood is paid for as well.
+    waits = [0.0, 0.0, 0.0, 30.0, 4.0, 0.0]
 
     def synchronise() -> None:
         lab.watch.time += waits.pop(0)
 
-    lab.clock.synchronise = synchronise
-    assert lab.drive(endless(lab, lap=1.0)).phase.seconds == 5.0
+    lab.synchronise = synchronise
+    assert lab.drive(endless(lab, lap=1.0)).phase.seconds == 35.0
     assert waits == []
 
 
@@ -219,7 +243,7 @@ def test_a_probe_gets_the_mean_loss_since_the_last_one() -> None:
     lab.drive(endless(lab), probes=2)  # losses 1 2 3 | 4 5 6
     assert lab.losses == [2.0, 5.0]
     silent = Lab(steps=2)
-    silent.drive(iter([Progress(), Progress()]), probes=1)
+    silent.drive(each(Progress(), Progress()), probes=1)
     assert silent.losses == [None]
 
 
@@ -278,13 +302,7 @@ def test_looking_at_a_run_does_not_change_it() -> None:
         torch.manual_seed(123)
         torch.rand(17)
 
-    drive(
-        noisy(watched)(),
-        clock=Lab(steps=6).clock,
-        random=RandomStream(0),
-        probe=probe,
-        probes=6,
-    )
+    Lab(steps=6).drive(noisy(watched)(), probe=probe, probes=6)
     assert watched == alone
     assert len(set(alone)) == 6
 
@@ -304,8 +322,9 @@ def test_a_wrong_yield_is_named(wrong: object, kind: str) -> None:
         finally:
             closed.append("closed")
 
-    with pytest.raises(TypeError, match=f"^a method yields Progress, not {kind}$"):
-        lab.drive(work(), probes=2)  # type: ignore[arg-type]
+    message = f"^TypeError: a method yields Progress, not {kind}$"
+    with pytest.raises(MethodError, match=message):
+        lab.drive(work(), probes=2)
     assert closed == ["closed"]
 
 
@@ -318,7 +337,7 @@ def test_an_exception_passes_with_the_clock_stopped() -> None:
         lab.watch.time += 2.0
         raise ValueError("loss is not finite")
 
-    with pytest.raises(ValueError, match=r"^loss is not finite$"):
+    with pytest.raises(MethodError, match=r"^ValueError: loss is not finite$"):
         lab.drive(work(), probes=1)
     lab.watch.time += 100
     assert lab.clock.seconds == 3.0
@@ -336,47 +355,39 @@ def test_a_generator_that_will_not_stop_is_an_error() -> None:
             except GeneratorExit:
                 yield Progress()
 
-    with pytest.raises(RuntimeError, match="ignored GeneratorExit"):
+    with pytest.raises(MethodError, match="RuntimeError: generator ignored GeneratorExit"):
         lab.drive(work())
 
 
-def test_something_that_is_no_generator_is_an_error() -> None:
-    lab = Lab(steps=1)
-    with pytest.raises(TypeError, match="'list' object is not an iterator"):
-        lab.drive([Progress()])  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("work", "kind"),
+    [([Progress()], "list"), (iter([Progress()]), "list_iterator"), (None, "NoneType")],
+)
+def test_something_that_is_no_generator_is_an_error(work: object, kind: str) -> None:
+    """Its work would be done before the first step is asked for."""
+    message = f"^TypeError: adapt returned {kind}, not a generator; write `yield Progress"
+    with pytest.raises(MethodError, match=message):
+        Lab(steps=1).drive(work)
+
+
+@pytest.mark.parametrize("wrong", [{"steps": -1}, {"samples": -4}, {"steps": 10**16}])
+def test_a_count_that_is_none_is_named(wrong: dict[str, int]) -> None:
+    ((name, value),) = wrong.items()
+    with pytest.raises(MethodError) as error:
+        Lab(steps=5).drive(each(Progress(**wrong)))  # type: ignore[arg-type]
+    assert str(error.value) == (
+        f"the method yielded Progress({name}={value}); {name} is a whole number of 0 or more, the "
+        "count since the last yield"
+    )
 
 
 def test_a_method_that_ends_at_a_probe_is_not_probed_twice() -> None:
     """Four steps of a recipe of four: the probe at the last step is the last point of the curve."""
     seen: list[int] = []
-    clock = BudgetClock(seconds_limit=None, steps_limit=8)
-    drive(
+    lab = Lab(steps=8)
+    lab.drive(
         (Progress(steps=1) for _ in range(4)),
-        clock=clock,
-        random=RandomStream(0),
         probe=lambda moment, loss: seen.append(moment.steps),
         probes=4,
     )
     assert seen == [2, 4]
-
-
-def test_embeddings_found_in_the_cache_are_charged_and_recorded() -> None:
-    """The method's own look at its clock, its lap and the record see the same."""
-    lab = Lab(seconds=10)
-
-    def work() -> Iterator[Progress]:
-        current_ledger().enter(found={"a": 4.0}, computed={"b": 1.0})
-        lab.watch.time += 1.0
-        yield Progress(samples=2)
-        current_ledger().enter(found={"a": 4.0, "b": 1.0}, computed={})
-        lab.watch.time += 0.5
-        yield Progress(samples=2)
-
-    result = lab.drive(work())
-    assert [lap.seconds for lap in result.laps] == [5.0, 0.5]
-    assert result.phase.seconds == 5.5
-    assert result.phase.embeddings == EmbeddingUse(
-        state="mixed", hits=1, misses=1, computed_seconds=1.0, owed_seconds=4.0
-    )
-    plain = Lab(steps=1)
-    assert plain.drive(endless(plain)).phase.embeddings is None

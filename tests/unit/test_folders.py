@@ -10,7 +10,7 @@ import pytest
 
 from bench.check.lab import steps_budget
 from bench.errors import RequestError, reason_of
-from bench.unit import life
+from bench.unit import __main__ as unit_main
 from bench.unit.__main__ import attempt
 from bench.unit.folders import folders_of, without_folders
 
@@ -76,10 +76,10 @@ def test_the_reason_in_a_record(
         f"{tempfile.gettempdir()}/y",
     ]
 
-    def fail(*_: object) -> NoReturn:
+    def fail(*_: object, **__: object) -> NoReturn:
         raise RequestError(failing)
 
-    monkeypatch.setattr(life, "run_unit", fail)
+    monkeypatch.setattr(unit_main, "run_unit", fail)
     said = []
     for failing in places:  # noqa: B007 - `fail` reads it
         said.append(attempt(unit).reason)

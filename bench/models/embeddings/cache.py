@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -16,76 +15,60 @@ from bench.data.places import cache_folder
 from bench.device import cpu_name
 from bench.errors import RequestError
 from bench.models.embeddings.embedded import EMBEDDING, Embedded
-from bench.models.embeddings.entry import SUFFIX, DamagedError, Entry, read_entry, write_entry
+from bench.models.embeddings.entry import Entry
 from bench.models.embeddings.inputs import Inputs
 from bench.models.embeddings.ledger import current_ledger
 from bench.models.embeddings.recipe import Recipe
-from bench.models.embeddings.room import Room, mark_used
-
-MAX_BYTES = 20 * 10**9
+from bench.models.embeddings.storage import MAX_BYTES, FolderStorage, Storage, current_storage
 
 Encode = Callable[[Tensor], Tensor | Mapping[str, Tensor]]
 """Images (N, channels, size, size) -> (N, ...), one output or several by name."""
-
-log = logging.getLogger(__name__)
 
 
 def open_cache(
     cache: Path | str | None, *, device: str, max_bytes: int = MAX_BYTES
 ) -> EmbeddingCache:
-    """`embeddings/` of the cache folder; None: the user's own. Nothing is created yet."""
-    return EmbeddingCache(cache_folder(cache) / "embeddings", device=device, max_bytes=max_bytes)
+    """`embeddings/` of the cache folder; None: the user's own. Nothing is created yet. In a unit
+    the harness keeps them."""
+    folder = cache_folder(cache) / "embeddings"
+    own = FolderStorage(folder, max_bytes, scope="unscored")
+    return EmbeddingCache(own, device=device)
 
 
 @dataclass
 class EmbeddingCache:
-    folder: Path
+    """own  where embeddings are kept outside a unit"""
+
+    own: Storage
     device: str
-    max_bytes: int = MAX_BYTES
-    _full: bool = field(default=False, repr=False)
+
+    @property
+    def storage(self) -> Storage:
+        return current_storage() or self.own
 
     def embed(self, encode: Encode, inputs: Inputs, *, recipe: Recipe, batch: int = 8) -> Embedded:
         """Embeddings of all inputs. `encode` sees the missing ones alone, `batch` at a time."""
-        shelf = self.folder / recipe.key(self._device_name)
+        shelf = recipe.key(self._device_name)
         index = {name: i for i, name in reversed(list(enumerate(inputs.hashes)))}
-        entries = {name: self._find(shelf / f"{name}{SUFFIX}") for name in index}
+        entries = self.storage.find(shelf, list(index))
         computed: dict[str, float] = {}
-        missing = [name for name, entry in entries.items() if entry is None]
+        missing = [name for name in index if name not in entries]
         for start in range(0, len(missing), batch):
-            todo = []
-            for name in missing[start : start + batch]:
-                # Another process may have computed it while we were at the others.
-                entries[name] = self._find(shelf / f"{name}{SUFFIX}")
-                if entries[name] is None:
-                    todo.append(name)
+            part = missing[start : start + batch]
+            # Another process may have computed it while we were at the others.
+            entries.update(self.storage.find(shelf, part) if start else {})
+            todo = [name for name in part if name not in entries]
             if not todo:
                 continue
             images = [index[name] for name in todo]
-            for name, entry in zip(
-                todo, self._compute(encode, inputs, images, recipe), strict=True
-            ):
-                computed[name] = entry.seconds
-                entries[name] = self._keep(shelf / f"{name}{SUFFIX}", entry)
-        whole = {name: entry for name, entry in entries.items() if entry is not None}
+            made = dict(zip(todo, self._compute(encode, inputs, images, recipe), strict=True))
+            computed |= {name: entry.seconds for name, entry in made.items()}
+            entries |= self.storage.keep(shelf, made)
         account = current_ledger().enter(
-            found={f"{shelf.name}/{n}": e.seconds for n, e in whole.items() if n not in computed},
-            computed={f"{shelf.name}/{name}": cost for name, cost in computed.items()},
+            found={f"{shelf}/{n}": e.seconds for n, e in entries.items() if n not in computed},
+            computed={f"{shelf}/{name}": cost for name, cost in computed.items()},
         )
-        return Embedded(tuple(whole[name] for name in inputs.hashes), account)
-
-    def _find(self, path: Path) -> Entry | None:
-        try:
-            entry = read_entry(path)
-        except DamagedError as error:
-            log.warning("embedding %s is damaged (%s); it is computed again", path, error)
-            path.unlink(missing_ok=True)
-            return None
-        except OSError as error:
-            log.warning("embedding %s cannot be read (%s); it is computed again", path, error)
-            return None
-        if entry is not None:
-            mark_used(path)
-        return entry
+        return Embedded(tuple(entries[name] for name in inputs.hashes), account)
 
     def _compute(
         self, encode: Encode, inputs: Inputs, images: Sequence[int], recipe: Recipe
@@ -108,30 +91,6 @@ class EmbeddingCache:
             Entry({name: values[i].numpy() for name, values in stored.items()}, seconds)
             for i in range(len(images))
         ]
-
-    def _keep(self, path: Path, entry: Entry) -> Entry:
-        """Written and mapped back; in memory where the disk takes no more."""
-        if self._full:
-            return entry
-        tensors = {name: torch.from_numpy(array) for name, array in entry.arrays.items()}
-        try:
-            size = write_entry(path, tensors, seconds=entry.seconds)
-            kept = read_entry(path)
-            self._room.used(size)
-        except OSError as error:
-            self._full = True
-            log.warning(
-                "cannot keep embeddings in %s (%s); they stay in memory and are computed again "
-                "in the next run; make room, or choose another data.cache",
-                self.folder,
-                error.strerror or error,
-            )
-            return entry
-        return kept or entry  # another process may have removed it at once
-
-    @cached_property
-    def _room(self) -> Room:
-        return Room(self.folder, self.max_bytes)
 
     @cached_property
     def _device_name(self) -> str:

@@ -51,18 +51,17 @@ class Room:
     def _files(self) -> Iterator[tuple[float, int, Path]]:
         """(last use, bytes, path) of every entry."""
         now = time.time()
-        for recipe in os.scandir(self.folder):
-            if not recipe.is_dir():
-                continue
-            for file in os.scandir(recipe.path):
+        for folder, _, names in os.walk(self.folder):
+            for name in names:
+                path = Path(folder, name)
                 try:
-                    status = file.stat()
+                    status = path.stat()
                 except FileNotFoundError:
                     continue  # a writer finished it, or gave it up, since the folder was listed
-                if file.name.endswith(SCRATCH) and now - status.st_mtime > ABANDONED:
-                    Path(file.path).unlink(missing_ok=True)
-                elif file.name.endswith(SUFFIX):
-                    yield status.st_mtime, status.st_size, Path(file.path)
+                if name.endswith(SCRATCH) and now - status.st_mtime > ABANDONED:
+                    path.unlink(missing_ok=True)
+                elif name.endswith(SUFFIX):
+                    yield status.st_mtime, status.st_size, path
 
 
 def mark_used(path: Path) -> None:

@@ -1,7 +1,9 @@
-"""Finds the label's file from the image's: what the labels check must catch."""
+"""Reads the test labels from the store, where nothing keeps it from that: what the labels check
+must catch. The test says by an environment variable where stores lie."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +14,14 @@ class Method:
         pass
 
     def predict(self, volume):
-        base = volume.image
-        while base is not None and not hasattr(base, "filename"):
-            base = base.base
-        if base is None:  # a volume that lies in no store
-            return np.zeros(volume.image.shape, dtype=np.uint8)
-        case = Path(base.filename).parent
-        labels = case.parent.with_name(f"{case.parent.name}-labels")
-        return np.load(labels / case.name / "label.npy")
+        stored = Path(os.environ["SAMBENCH_PEEK"]).rglob("image.npy")
+        for image in sorted(stored, key=lambda path: -path.stat().st_mtime_ns):
+            shown = np.load(image)
+            if np.array_equal(shown, volume.image):
+                store = image.parent.parent
+                labels = store.with_name(f"{store.name}-labels")
+                return np.load(labels / image.parent.name / "label.npy")
+        return np.zeros(volume.image.shape, dtype=np.uint8)
 
     def state_dict(self):
         return {"nothing": np.zeros(1)}

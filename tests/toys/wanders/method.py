@@ -1,4 +1,4 @@
-"""Draws from the clock and counts its predictions: what repeatability and the probe must catch."""
+"""Takes its result from the clock: what the checks of repeatability and of the probe must catch."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from bench.contract import Progress
 
 class Method:
     def __init__(self, options, setting):
-        self.seen = 0
+        self.drawn = 0
 
     def adapt(self, task, clock):
         for _ in range(20):
+            self.drawn = time.perf_counter_ns() // 7
             yield Progress(steps=1)
 
     def predict(self, volume):
-        self.seen += 1
         label = np.zeros(volume.image.shape, dtype=np.uint8)
-        label.flat[(time.perf_counter_ns() // 7 + self.seen) % label.size] = 1
+        label.flat[self.drawn % label.size] = 1
         return label
 
     def state_dict(self):
-        return {"seen": np.array(self.seen)}
+        return {"drawn": np.array(self.drawn)}
 
     def load_state_dict(self, state):
-        self.seen = int(state["seen"])
+        self.drawn = int(state["drawn"])

@@ -1,0 +1,100 @@
+"""Keeps the embeddings of a worker, and charges for those that it finds."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from bench.data.places import cache_folder
+from bench.models.embeddings.entry import DamagedError, Entry, parse_entry
+from bench.models.embeddings.ledger import Ledger
+from bench.models.embeddings.storage import FolderStorage
+from bench.unit.spec import Unit
+from bench.unit.worker import Worker
+from bench.worker.storage import OUT
+
+_SHELF, _NAME = re.compile(r"[0-9a-f]{16}"), re.compile(r"[0-9a-f]{32}")
+_MOST = 2**30
+"""Bytes of one embedding."""
+
+
+class EmbeddingKeeper:
+    """`ledger` is that of the phase that runs; a prediction has one of its own.
+
+    What an embedding cost is measured here: from the answer that it is missing to its arrival.
+    """
+
+    def __init__(self, storage: FolderStorage, worker: Worker) -> None:
+        self.storage = storage
+        self.out = worker.folder / "out"
+        worker.on("find_embeddings", self.find)
+        worker.on("keep_embeddings", self.keep)
+        self.ledger = Ledger()
+        self._answered = time.perf_counter()
+
+    def find(self, facts: Mapping[str, Any]) -> tuple[dict[str, Any], list[int]]:
+        shelf, names = _checked(facts)
+        found = self.storage.find(shelf, names)
+        self.ledger.enter(
+            found={f"{shelf}/{name}": entry.seconds for name, entry in found.items()}, computed={}
+        )
+        return self._handed_over(shelf, found)
+
+    def keep(self, facts: Mapping[str, Any]) -> tuple[dict[str, Any], list[int]]:
+        shelf, names = _checked(facts)
+        seconds = (time.perf_counter() - self._answered) / max(1, len(names))
+        entries = {name: self._received(place, seconds) for place, name in enumerate(names)}
+        self.ledger.enter(found={}, computed={f"{shelf}/{name}": seconds for name in entries})
+        kept = self.storage.keep(shelf, entries)
+        return self._handed_over(shelf, {n: e for n, e in kept.items() if e is not entries[n]})
+
+    def _received(self, place: int, seconds: float) -> Entry:
+        """Read whole: whoever wrote the file may still have it open."""
+        path = self.out / f"{OUT}{place}"
+        if path.stat().st_size > _MOST:
+            raise ValueError(f"an embedding of more than {_MOST // 2**20} MiB")
+        content = path.read_bytes()
+        path.unlink()
+        try:
+            return Entry(parse_entry(content).arrays, seconds)
+        except DamagedError as error:
+            raise ValueError(f"an embedding that is damaged: {error}") from error
+
+    def _handed_over(
+        self, shelf: str, found: Mapping[str, Entry]
+    ) -> tuple[dict[str, Any], list[int]]:
+        names, files = [], []
+        for name in found:
+            try:
+                files.append(os.open(self.storage.path(shelf, name), os.O_RDONLY))
+            except OSError:
+                continue  # removed since: the worker computes it, or has it in memory
+            names.append(name)
+        self._answered = time.perf_counter()
+        return {"names": names}, files
+
+
+def keep_embeddings(unit: Unit, worker: Worker) -> EmbeddingKeeper:
+    """Those of a unit, in the cache folder."""
+    root = cache_folder(unit.cache) / "embeddings"
+    return EmbeddingKeeper(FolderStorage(root, scope=scope_of(unit)), worker)
+
+
+def scope_of(unit: Unit) -> str:
+    """Units that are tested on the same patients, and may see the same labels of them."""
+    facts = [unit.data.fingerprint, unit.needs_test_label, sorted(unit.test)]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+
+
+def _checked(facts: Mapping[str, Any]) -> tuple[str, list[str]]:
+    shelf, names = facts["shelf"], facts["names"]
+    if not isinstance(shelf, str) or not _SHELF.fullmatch(shelf):
+        raise ValueError(f"{shelf!r} is no key of a recipe")
+    for name in names:
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no hash of an image")
+    return shelf, list(names)
