@@ -18,6 +18,7 @@ from bench.record.schema import DataFacts, Request
 from bench.unit.clock import BudgetClock
 from bench.unit.planned import pool_store
 from bench.unit.spec import PoolSource, Unit
+from bench.unit.waiting import thread_waited
 from bench.unit.worker import Worker
 from bench.worker.volumes import VolumeFiles
 
@@ -119,6 +120,7 @@ class RemoteWork:
         self._worker = worker
         self._clock = clock
         self.worked = 0.0
+        self.waited_before = thread_waited()
         self.device_peak: int | None = None
 
     def begin(self, phase: str, *, pretrained: str | None, saved: str | None) -> bool:

@@ -25,6 +25,7 @@ class InlineWorker:
     folder: Path
     isolation: Isolation = "none"
     background: float = 0.0
+    inline: bool = True
     _answers: dict[str, Answer] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

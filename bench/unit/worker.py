@@ -43,8 +43,10 @@ class Worker(Protocol):
     """isolation  how the process of the method is confined
     folder     `in/` and `out/` are for files that the two hand each other
     background CPU seconds that it used between two questions
+    inline     it is this very process: what it uses can't be told from what we use
     """
 
+    inline: bool
     isolation: Isolation
     folder: Path
     background: float
@@ -79,6 +81,7 @@ class WorkerProcess:
     channel: Channel
     limits: Limits = field(default_factory=Limits)
     background: float = 0.0
+    inline: bool = False
     _answers: dict[str, Answer] = field(default_factory=dict)
     _rested: float | None = None
     _peak: int = 0
@@ -173,7 +176,7 @@ class WorkerProcess:
         return thread_waited(schedstat_of(self.process.pid))
 
     def cpu_seconds(self) -> float:
-        return process_tree.tree_cpu_seconds(self.process.pid)
+        return process_tree.all_cpu_seconds(self.process.pid)
 
     def peak_bytes(self) -> int:
         return max(self._peak, process_tree.peak_resident_bytes(self.process.pid))
