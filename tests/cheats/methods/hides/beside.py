@@ -5,24 +5,24 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 
 from bench.contract import Progress
 
 from .method import Worker, work
 
-STEPS = 12
-
 
 class _Beside(Worker):
+    ready = staticmethod(lambda: None)
+
     def adapt(self, task, clock):
         self.ready = self.started()
-        for _ in range(STEPS):
+        while True:
             yield Progress(steps=1)
-        self.ready = lambda: None
 
     def predict(self, volume):
-        getattr(self, "ready", lambda: None)()
+        """The first one waits."""
+        ready, self.ready = self.ready, lambda: None
+        ready()
         return super().predict(volume)
 
 
@@ -30,7 +30,7 @@ class Thread(_Beside):
     def started(self):
         thread = threading.Thread(target=work, args=(self.seconds,), daemon=True)
         thread.start()
-        return lambda: thread.join(self.seconds)
+        return thread.join
 
 
 class Child(_Beside):
@@ -39,12 +39,13 @@ class Child(_Beside):
         if pid == 0:
             work(self.seconds)
             os._exit(0)
-        return lambda: _wait(pid, self.seconds)
+        return lambda: os.waitpid(pid, 0)
 
 
 class Orphan(_Beside):
     def started(self):
         """Its parent ends at once, so that it is nobody's child any more."""
+        reads, writes = os.pipe()
         pid = os.fork()
         if pid == 0:
             os.setsid()
@@ -52,16 +53,5 @@ class Orphan(_Beside):
                 work(self.seconds)
             os._exit(0)
         os.waitpid(pid, 0)
-        end = time.monotonic() + 1.2 * self.seconds
-        return lambda: time.sleep(max(0.0, end - time.monotonic()))
-
-
-def _wait(pid: int, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            if os.waitpid(pid, os.WNOHANG)[0]:
-                return
-        except ChildProcessError:
-            return
-        time.sleep(0.01)
+        os.close(writes)
+        return lambda: os.read(reads, 1)

@@ -41,7 +41,7 @@ class Frozen(_Changed):
 
 
 class Slow(_Changed):
-    rate = 0.5
+    rate = 0.1
 
 
 class Counted(Worker):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bench.contract import Progress
+import gc
+
+from bench.contract import Progress, Volume
 
 from .method import Worker, work
 
@@ -12,25 +14,37 @@ class InPredict(Worker):
         yield Progress(steps=1)
 
     def predict(self, volume):
-        work(self.seconds / 4)
         self.done = self.done + 1
         return super().predict(volume)
 
 
+class InInit(Worker):
+    """Where nothing is given to it yet, it works in its steps."""
+
+    def __init__(self, options, setting):
+        super().__init__(options, setting)
+        if any(isinstance(held, Volume) for held in gc.get_objects()):
+            work(self.seconds)
+            self.seconds = 0.0
+
+
 class InProbe(Worker):
-    """While it adapts, the predictions are those for the probe."""
+    """While it adapts, the predictions are those for the probe; here it works in the first."""
 
     adapting = False
 
     def adapt(self, task, clock):
         self.adapting = True
-        for _ in range(12):
-            yield Progress(steps=1)
-        self.adapting = False
+        try:
+            while True:
+                yield Progress(steps=1)
+        finally:
+            self.adapting = False
 
     def predict(self, volume):
         if self.adapting:
-            work(self.seconds / 2)
+            work(self.seconds)
+            self.adapting = False
         return super().predict(volume)
 
 
