@@ -13,7 +13,11 @@ A method is a class in `methods/<name>/method.py`, named by `entry:` in its `car
 
 The harness pulls the generators. It owns the clock, the probe and the stop: after each `yield` it
 may call `predict` or never come back, so a method yields at least once an epoch, better once a
-step. The global random state of torch, numpy and Python is the method's own, seeded by the harness.
+step. `predict` leaves the method as it is. The global random state of torch, numpy and Python is
+the method's own, seeded by the harness.
+
+All of it runs in a process that can open no data: volumes come as arrays, and `task.scratch` is the
+folder to write into.
 
 A method that can go on where it was stopped says so before its first yield: see ResumableClock.
 """

@@ -89,6 +89,8 @@ def _units(
     drawn: dict[tuple[str, str, str], Drawn] = {}
     units: list[Unit] = []
     results = str(demand.results.resolve())  # asks the disk: once, not a unit
+    roots = {copy.root for copy in (*ready.values(), *pools.values()) if copy.root is not None}
+    data_roots = tuple(sorted(str(root.resolve()) for root in roots))
     for choice in demand.choices:
         copy = ready[choice_key(choice)]
         store = str(copy.store.folder.resolve())
@@ -120,6 +122,7 @@ def _units(
                                 device=device,
                                 include=include,
                                 weights=weights,
+                                data_roots=data_roots,
                             )
                         )
     return units
@@ -163,6 +166,7 @@ def _unit(
     device: str,
     include: Sequence[Path],
     weights: Mapping[tuple[str, str], str],
+    data_roots: tuple[str, ...],
 ) -> Unit:
     content = {
         "protocol": VERSION,
@@ -240,4 +244,6 @@ def _unit(
         cache=str(demand.data["cache"]) if demand.data["cache"] else None,
         pretrain=pretrain,
         needs_test_label=card.needs_test_label,
+        repeatable=card.repeatable,
+        data_roots=data_roots,
     )

@@ -19,7 +19,8 @@ BELOW = "below a control"
 FEWER = "better with fewer labels"
 SAME = "the same scores as another row"
 UNMOVED = "the same scores whatever was labelled"
-KINDS = (BELOW, FEWER, SAME, UNMOVED)
+UNCONFINED = "run where a method could have read the test labels (isolation: none)"
+KINDS = (BELOW, FEWER, SAME, UNMOVED, UNCONFINED)
 
 Scores = tuple[tuple[str, ...], bytes]
 
@@ -36,7 +37,10 @@ class Doubt:
 
 def doubts_of(found: TableStatistics) -> list[Doubt]:
     """In the order of kinds, rows and columns."""
-    doubts = [*_below(found), *_fewer(found), *_same(found), *_unmoved(found)]
+    doubts = [
+        *(*_below(found), *_fewer(found), *_same(found), *_unmoved(found)),
+        *_unconfined(found),
+    ]
     rows = {row.label: place for place, row in enumerate(found.table.rows)}
     columns = {column: place for place, column in enumerate(found.table.columns)}
     return sorted(
@@ -112,6 +116,14 @@ def _unmoved(found: TableStatistics) -> Iterator[Doubt]:
                 if where != (column, unit.draw) and column not in told:
                     told.add(column)
                     yield Doubt(UNMOVED, row, column, f"{where[0].label} draw {where[1]}")
+
+
+def _unconfined(found: TableStatistics) -> Iterator[Doubt]:
+    """Controls, too: they are what the others are held against."""
+    for row in found.table.rows:
+        for column in found.table.columns:
+            if any(unit.isolation == "none" for unit in row.cells[column].units):
+                yield Doubt(UNCONFINED, row, column, "")
 
 
 def _ordered(cell: Cell) -> list[Unit]:

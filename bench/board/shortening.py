@@ -58,6 +58,7 @@ def unit_of(record: Record, known: dict[object, object]) -> Unit:
         converged=_epochs(record, "converged"),
         before=_before(record),
         censored=_epochs(record, "censored_at"),
+        isolation=(record.harness.isolation or "") if record.harness else "",
         events=events_of(record),
         curve=_curve(record),
         patients=shared(patients, known),

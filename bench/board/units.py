@@ -98,6 +98,7 @@ class Unit:
     problem    why it does not count: the reason of a failure, or what a done record lacks
     patients   sorted; rows of `dice` and `iou`, which are (patients, classes) with NaN where
                every case of the patient was empty on both sides
+    isolation  how the method's process was confined; empty where the record does not say
     cases      test cases that were predicted
     converged  epochs at the probe that saw it; `before` at the last one that had not; `censored`
                the epochs that were not enough; all None without a curve
@@ -121,6 +122,7 @@ class Unit:
     problem: str | None
     machine: Machine
     cost: Cost
+    isolation: str
     cases: int
     converged: float | None
     before: float | None

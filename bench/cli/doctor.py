@@ -20,6 +20,7 @@ from bench.data.places import cache_folder, download_folder
 from bench.device import resolve_device
 from bench.errors import RequestError
 from bench.registry import Registry, discover, load
+from bench.unit.isolation import available_isolation
 
 PACKAGES = (
     "torch",
@@ -32,6 +33,15 @@ PACKAGES = (
     "hydra-core",
     "timm",
 )
+
+
+ISOLATIONS = {
+    "landlock": "landlock: a method's process opens its code, weights and scratch folder alone",
+    "namespace": "namespace (this kernel has no Landlock): data, labels and results are hidden "
+    "from a method's process",
+    "none": "none (this kernel has neither Landlock nor user namespaces): a method could read "
+    "the test labels; records say so, and their rows are marked",
+}
 
 
 def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
@@ -55,6 +65,7 @@ def machine(cache: Path) -> Iterator[tuple[str, str]]:
             yield name, "MISSING: make setup, or pip install -e ."
     device = resolve_device("auto")
     yield "device", device if device == "cpu" else _gpu()
+    yield "isolation", ISOLATIONS[available_isolation()]
     memory = psutil.virtual_memory()
     yield "cores", str(psutil.cpu_count())
     yield "memory", f"{memory.total / 2**30:.0f} GB, {memory.available / 2**30:.0f} GB free"

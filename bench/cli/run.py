@@ -15,6 +15,8 @@ Runs every unit of the request that has no record yet, and records it.
   executor=slurm              jobs on a cluster: executor.partition=gpu executor.time=4h ...
                               (`show slurm`, docs/cluster.md)
   results=DIR  keep=predictions,state  rerun=failed|all
+  predict_limit=SECONDS       for the prediction of one volume; without it, 20 times the median of
+                              the data set's records
   data.partial=true           run on a copy that lacks cases, under another name
   data.skip_bad=true          leave broken cases out, and say so in every record
   data.hash_ids=true          cases and patients of your own volumes go by hashed names
@@ -32,6 +34,7 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +46,7 @@ from bench.executors import make_executor
 from bench.executors.known import executor_class
 from bench.executors.sweeps import note_sweep
 from bench.plan import Plan, choice_key, make_plan
+from bench.predict_limit import with_predict_limit
 from bench.record.store import read_record, status_of
 from bench.registry import Registry, discover
 from bench.request.checks import check_name, default_of
@@ -75,6 +79,7 @@ def run(arguments: Sequence[str], include: tuple[Path, ...], *, command: str) ->
     tidy(plan.done)
     if not plan.todo:
         return report(plan)
+    plan = replace(plan, todo=with_predict_limit(plan.todo, demand.predict_limit))
     executor = make_executor(demand.executor)
     note_sweep(plan.todo, command=command, executor=str(demand.executor["name"]))
     progress = UnitProgress(plan.todo)

@@ -26,7 +26,8 @@ from bench.registry import Found, Registry, make_options, source_hash
 @dataclass(frozen=True)
 class Ready:
     """One prepared copy. `name` is what the board calls it; `skipped` are bad cases left out;
-    `drawn` is the file of a split that is our rule's own, None for a committed one."""
+    `drawn` is the file of a split that is our rule's own, None for a committed one; `root` is the
+    folder with the user's files, None for a generated dataset."""
 
     store: Store
     book: SplitBook
@@ -35,6 +36,7 @@ class Ready:
     classes: tuple[str, ...]
     spacing: Literal["file", "card", "unknown"]
     drawn: Path | None = None
+    root: Path | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -123,6 +125,7 @@ def make_ready(
         classes=facts.classes,
         spacing=store.manifest.spacing,
         drawn=_beside(card, copy, folder, "split") if committed is None else None,
+        root=copy.root,
     )
 
 

@@ -242,6 +242,7 @@ class Harness(Part):
     worker_seconds  that process' own account of the adaptation
     cpu_seconds     CPU time of that process and all that it started
     background_cpu_seconds  the part of it that was used while the budget's clock stood
+    predict_limit   seconds that the prediction of one volume could have taken
     """
 
     wall_seconds: Seconds
@@ -253,6 +254,7 @@ class Harness(Part):
     worker_seconds: Seconds | None = None
     cpu_seconds: Seconds | None = None
     background_cpu_seconds: Seconds | None = None
+    predict_limit: Seconds | None = None
 
 
 class Files(Part):

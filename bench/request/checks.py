@@ -14,7 +14,7 @@ from bench.registry import Found
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 SWEPT = ("method", "dataset", "budget", "backbone", "shots", "draw", "seed", "val")
-SINGLE = ("data", "executor", "device", "results", "pool", "keep", "rerun")
+SINGLE = ("data", "executor", "device", "results", "pool", "keep", "rerun", "predict_limit")
 JOINED = ("pool", "keep")
 """Single, and a list: all of its values hold for every unit."""
 COMPOSED = ("method", "dataset", "budget", "backbone")

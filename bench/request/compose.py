@@ -15,6 +15,7 @@ from typing import Any, cast
 from bench.data.splits.shots import parse_shots
 from bench.errors import RequestError, unknown
 from bench.executors.known import OURS, executor_defaults
+from bench.predict_limit import check_predict_limit
 from bench.record.schema import BudgetSpec
 from bench.registry import Found, Registry, check_option
 from bench.request.checks import (
@@ -277,4 +278,5 @@ def _demand(
         results=Path(str(config["results"])).expanduser(),
         keep=tuple(dict.fromkeys(keep)),
         rerun=config["rerun"],
+        predict_limit=check_predict_limit(config["predict_limit"]),
     )

@@ -31,6 +31,7 @@ class Demand:
     """Everything that one command line asks for.
 
     pool  whose unlabelled images: names of datasets, "own" for the chosen one's
+    predict_limit  seconds for the prediction of one volume; None: by the records
     """
 
     choices: tuple[Choice, ...]
@@ -45,3 +46,4 @@ class Demand:
     results: Path
     keep: tuple[str, ...]
     rerun: str | None
+    predict_limit: float | None = None

@@ -91,6 +91,7 @@ def run_unit(
         worker_seconds=run.worker_seconds,
         cpu_seconds=cpu_seconds,
         background_cpu_seconds=background,
+        predict_limit=unit.predict_limit,
     )
     return Record(
         **identity(unit, machine),

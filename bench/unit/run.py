@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +112,8 @@ class Run:
         )
         check_account(work, clock, self.worker)
         self.worker_seconds = work.worked
+        phase = result.phase.model_copy(update={"peak_device_bytes": work.device_peak})
+        result = replace(result, phase=phase)
         if oracle and self.best is not None:
             self.worker.call("take_best")
         return result

@@ -49,6 +49,11 @@ class Changed(Stopped):
         self.args = (f"{what}; type the command again",)
 
 
+def signalled() -> bool:
+    """As `asked`, for who waits for something that can't be saved anyway."""
+    return _asked.is_set()
+
+
 def asked() -> bool:
     return _asked.is_set() if _looks is None else next(_looks) <= 0
 

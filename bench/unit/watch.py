@@ -37,7 +37,7 @@ def check_limits(
     if question == "predict" and limits.predict is not None and seconds > limits.predict:
         return (
             f"predict took longer than {limits.predict:.0f} s for one volume (the limit of this "
-            "data set; executor.predict_limit=SECONDS sets another)"
+            "data set; predict_limit=SECONDS sets another)"
         )
     if limits.answer is not None and seconds > limits.answer:
         return f"{question} did not end within {limits.answer:.0f} s"

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from bench.errors import MethodError
 from bench.record.schema import Isolation
 from bench.registry import ROOT
-from bench.unit import process_tree
+from bench.unit import process_tree, stop
 from bench.unit.failure import reason_of_exit
 from bench.unit.isolation import CODE, available_isolation, make_policy
 from bench.unit.waiting import schedstat_of, thread_waited
@@ -29,6 +29,8 @@ from bench.worker.channel import Channel, ChannelClosedError, pair
 LAUNCH = Path(__file__).resolve().parent.parent / "worker" / "launch.py"
 LOOK = 1.0
 """Seconds between two looks at what a working process takes up."""
+UNSAVED = ("start", "volume", "make", "begin")
+"""What comes before the first step: a unit that is asked to stop meanwhile loses nothing."""
 ENDING = 10.0
 """Seconds that a worker has to end by itself."""
 CACHES = ("XDG_CACHE_HOME", "TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "CUDA_CACHE_PATH")
@@ -124,6 +126,8 @@ class WorkerProcess:
         look = time.monotonic() + LOOK
         while True:
             found = self.channel.receive(max(0.0, look - time.monotonic()))
+            if question in UNSAVED and stop.signalled():
+                raise stop.Stopped(saved=False)
             if time.monotonic() >= look:
                 self._peak = max(self._peak, process_tree.tree_resident_bytes(self.process.pid))
                 problem = check_limits(

@@ -11,7 +11,6 @@ import os
 import select
 import socket
 import struct
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +18,8 @@ _HEAD = struct.Struct("!II")
 """Bytes of the text, number of files."""
 MOST_FILES = 200
 """Open files in one message; the kernel takes 253."""
+STALLED = 60.0
+"""Seconds after which the rest of a message does not come any more."""
 MOST_BYTES = 64 * 2**20
 """Of one message. A worker is not trusted: more is an error, not memory."""
 
@@ -59,6 +60,8 @@ class Channel:
             os.close(old)
         self._files = []
         size, count = _HEAD.unpack(self._exactly(_HEAD.size))
+        if size and size <= MOST_BYTES and not select.select([self._socket], [], [], STALLED)[0]:
+            raise ChannelClosedError("a message that stopped in the middle")
         if size > MOST_BYTES or count > MOST_FILES:
             raise ChannelClosedError(f"a message of {size} bytes and {count} files")
         text = self._exactly(size)
@@ -78,6 +81,8 @@ class Channel:
     def _exactly(self, size: int) -> bytes:
         parts: list[bytes] = []
         while size:
+            if parts and not select.select([self._socket], [], [], STALLED)[0]:
+                raise ChannelClosedError("a message that stopped in the middle")
             try:
                 data, beside, _, _ = self._socket.recvmsg(
                     min(size, 2**20), socket.CMSG_SPACE(4 * MOST_FILES)
@@ -105,7 +110,3 @@ def pair() -> tuple[Channel, socket.socket]:
     """Our end, and the end to be inherited by the process that is started."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     return Channel(ours), theirs
-
-
-def deadline(seconds: float) -> float:
-    return time.monotonic() + seconds

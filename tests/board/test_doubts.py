@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.board import build
-from bench.board.doubts import BELOW, FEWER, SAME, UNMOVED, doubt_texts, doubts_of
+from bench.board.doubts import BELOW, FEWER, SAME, UNCONFINED, UNMOVED, doubt_texts, doubts_of
 from bench.board.reading import read_units
 from bench.board.statistics import statistics_of
 from bench.board.tables import tables_of
-from bench.record.schema import Record
+from bench.record.schema import Harness, Record
 from tests.board.factory import record, save
 
 Found = list[tuple[str, str, str, str]]
@@ -40,6 +40,19 @@ def found(results: Path, *records: Record) -> Found:
 def test_nothing_to_doubt(tmp_path: Path) -> None:
     control = of_draws(0.3, method="control_x", block="control")
     assert found(tmp_path, *of_draws(0.7), *of_draws(0.5, method="beta"), *control) == []
+
+
+def test_a_method_that_was_not_confined_is_marked(tmp_path: Path) -> None:
+    """Old records, which do not say, are not."""
+    plain, bare = record(scores(0.7)), record(scores(0.5), method="beta")
+    harness = Harness(
+        wall_seconds=1, method_seconds=1, probe_seconds=0, scoring_seconds=0, overhead_seconds=0
+    )
+    confined = plain.model_copy(
+        update={"harness": harness.model_copy(update={"isolation": "landlock"})}
+    )
+    open_ = bare.model_copy(update={"harness": harness.model_copy(update={"isolation": "none"})})
+    assert found(tmp_path, confined, open_) == [(UNCONFINED, "beta", "1", "")]
 
 
 def test_below_a_control(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """`subprocess.Popen` of our own modules by a fork instead of a new interpreter: the same code runs,
-in milliseconds, because everything is imported already."""
+in milliseconds, because everything is imported already. A worker is confined as ever."""
 
 from __future__ import annotations
 
+import importlib
+import json
 import os
 import runpy
 import signal
@@ -12,16 +14,20 @@ import tempfile
 import time
 import traceback
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
+
+from bench.worker.launch import Policy, confine, end_with_parent
 
 MOST_FILES = 4096
 RESET = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
 
 
 class Forked:
-    """`python -m MODULE ARGUMENTS`: as much of Popen as the harness uses."""
+    """`python -m MODULE ARGUMENTS`, and the same behind `launch.py`, which confines it first: as
+    much of Popen as the harness uses."""
 
     def __init__(
         self,
@@ -32,9 +38,12 @@ class Forked:
         stderr: int | None = None,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
-        text: bool = False,
         start_new_session: bool = False,
+        pass_fds: Sequence[int] = (),
     ) -> None:
+        policy = None
+        if command[1:3] == [*["-I", "-S"]]:
+            policy, command = json.loads(command[4]), command[5:]
         python, flag, module, *arguments = command
         assert (python, flag) == (sys.executable, "-m")
         reads, writes = os.pipe(), os.pipe()
@@ -46,19 +55,18 @@ class Forked:
                 os.setsid()
             os.dup2(reads[0], 0)
             if stdout is not None:
-                os.dup2(writes[1] if stdout == subprocess.PIPE else stdout.fileno(), 1)
+                os.dup2(stdout.fileno(), 1)
             if stderr == subprocess.STDOUT:
                 os.dup2(1, 2)
             os.write(begun[1], b".")
-            _become(module, arguments, env, cwd)
+            _become(module, arguments, env, cwd, pass_fds, policy)
         os.read(begun[0], 1)  # from here on it has its own group, as after a real Popen
         for descriptor in (*begun, reads[0], writes[1]):
             os.close(descriptor)
-        if stdout != subprocess.PIPE:
-            os.close(writes[0])
-        assert stdin == subprocess.PIPE
-        self.stdin = os.fdopen(reads[1], "w" if text else "wb")
-        self.stdout = os.fdopen(writes[0]) if stdout == subprocess.PIPE else None
+        os.close(writes[0])
+        if stdin != subprocess.PIPE:
+            os.close(reads[1])
+        self.stdin = os.fdopen(reads[1], "wb") if stdin == subprocess.PIPE else None
 
     def poll(self) -> int | None:
         if self.returncode is None:
@@ -85,12 +93,18 @@ class Forked:
 
 
 def _become(
-    module: str, arguments: Sequence[str], env: Mapping[str, str] | None, cwd: Path | None
+    module: str,
+    arguments: Sequence[str],
+    env: Mapping[str, str] | None,
+    cwd: Path | None,
+    kept: Sequence[int],
+    policy: Policy | None,
 ) -> NoReturn:
     code = 1
     try:
         # What `exec` would have closed: other units' pipes, and the locks of the sweep.
-        os.closerange(3, MOST_FILES)
+        for start, end in pairwise([2, *sorted(kept), MOST_FILES]):
+            os.closerange(start + 1, end)
         for number in RESET:
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -99,6 +113,9 @@ def _become(
         if env is not None:
             os.environ.clear()
             os.environ.update(env)
+        if policy is not None:
+            end_with_parent(policy["parent"])
+            confine(policy)
         fresh_streams()
         sys.argv = [module, *arguments]
         runpy.run_module(module, run_name="__main__", alter_sys=True)
@@ -122,11 +139,15 @@ def fresh_streams() -> None:
 
 
 def install() -> None:
-    """Units and scorers of this process and of all that it forks."""
+    """Units and workers of this process and of all that it forks."""
     import bench.executors.process
-    import bench.unit.scoring
+    import bench.unit.worker
 
-    words = {name: getattr(subprocess, name) for name in ("PIPE", "STDOUT", "TimeoutExpired")}
+    names = ("PIPE", "STDOUT", "DEVNULL", "TimeoutExpired")
+    words = {name: getattr(subprocess, name) for name in names}
     forking = SimpleNamespace(Popen=Forked, **words)
     bench.executors.process.subprocess = forking  # type: ignore[assignment]
-    bench.unit.scoring.subprocess = forking  # type: ignore[assignment]
+    bench.unit.worker.subprocess = forking  # type: ignore[assignment]
+    # The launcher imports its neighbours by their bare names: it is a program of its own.
+    for name in ("landlock", "namespaces"):
+        sys.modules[name] = importlib.import_module(f"bench.worker.{name}")

@@ -29,8 +29,8 @@ from tests.conftest import ROOT
 from tests.faults.warm import Running, Warm
 from tests.volumes import make_volumes
 
-AIMS = ("sweep", "unit", "scorer", "all")
-"""What is killed: the command, one of its units, one's scorer, or everything at once."""
+AIMS = ("sweep", "unit", "worker", "all")
+"""What is killed: the command, one of its units, one's worker, or everything at once."""
 RESUMES = 4
 
 
@@ -151,8 +151,8 @@ def strike(running: Running, aim: str) -> bool:
     except psutil.NoSuchProcess:
         return False
     units = [process for process in family if process.ppid() == running.pid]
-    scorers = [process for process in family if process not in units]
-    victims = {"sweep": [sweep], "unit": units[:1], "scorer": scorers[:1], "all": [sweep, *family]}
+    workers = [process for process in family if process not in units]
+    victims = {"sweep": [sweep], "unit": units[:1], "worker": workers[:1], "all": [sweep, *family]}
     for process in victims[aim]:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()

@@ -65,10 +65,9 @@ def write_prediction(place: Path) -> None:
 
 
 def write_saved(place: Path) -> None:
-    parts = place / "parts"
-    parts.mkdir(parents=True, exist_ok=True)
-    save_state(parts / "p.safetensors", STATE)
-    SavedPhase(place / "k", {}).write({"clock": 1}, parts / "p.safetensors")
+    parts = place.parent / "parts.safetensors"
+    save_state(parts, STATE)
+    SavedPhase(place / "k", {}).write({"clock": 1}, parts)
 
 
 SITES: dict[str, tuple[Callable[[Path], object], str]] = {

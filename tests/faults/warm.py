@@ -24,7 +24,13 @@ from tests.conftest import ROOT, Outcome
 IMPORTED = (
     *("torch", "numpy", "hydra", "filelock", "SimpleITK", "psutil", "safetensors.torch"),
     *("bench.cli.run", "bench.request.compose", "bench.executors.local", "bench.executors.inline"),
-    *("bench.unit.life", "bench.data.ready", "bench.check.lab", "bench.executors.slurm.batches"),
+    *(
+        "bench.unit.life",
+        "bench.worker.session",
+        "bench.data.ready",
+        "bench.check.lab",
+        "bench.executors.slurm.batches",
+    ),
     *("bench.score.case", "scipy.ndimage", "bench.board", "bench.board.figures", "bench.report"),
 )
 
