@@ -147,10 +147,10 @@ class RemoteWork:
         return Progress(
             steps=found["steps"],
             samples=found["samples"],
-            loss=None if loss is None else float(loss),
+            loss=None if loss is None else found.number("loss"),
             epoch=bool(found["epoch"]),
         )
 
     def close(self) -> None:
         closed = self._worker.call("close", seconds=self._clock.seconds)
-        self.worked, self.device_peak = float(closed["worked"]), closed["device_peak"]
+        self.worked, self.device_peak = closed.number("worked"), closed["device_peak"]

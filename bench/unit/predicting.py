@@ -39,10 +39,11 @@ def check_facts(facts: Mapping[str, Any], volume: Volume) -> None:
     where = f"predict({volume.case})"
     if "type" in facts:
         raise PredictionError(f"{where} returned {facts['type']}, not a numpy array")
-    if tuple(facts["shape"]) != volume.image.shape:
+    said = facts["shape"]
+    shape = tuple(said) if isinstance(said, list | tuple) else said
+    if shape != volume.image.shape:
         raise PredictionError(
-            f"{where} has shape {tuple(facts['shape'])}; the volume's own grid is "
-            f"{volume.image.shape}"
+            f"{where} has shape {shape}; the volume's own grid is {volume.image.shape}"
         )
     if facts["dtype"] != "uint8":
         raise PredictionError(f"{where} has dtype {facts['dtype']}; labels are uint8")

@@ -121,7 +121,7 @@ BREAKS: Mapping[str, Fate] = {
     "huge": refused(COUNT.format(f"samples={10**30}", "samples") + " yield"),
     "state": refused("TypeError: state_dict: whole is ObjectState; only tensors and numpy arrays"),
     "garbage": refused("its process closed the line to the harness"),
-    "answers": refused("its process answered pull in a wrong way"),
+    "answers": refused("its process answered the harness in a wrong way: it said no 'worked'"),
     "slow_predict": refused(
         "predict took longer than # s for one volume (the limit of this data set; "
         "predict_limit=SECONDS sets another)"
