@@ -32,13 +32,16 @@ def opened_handed(path: Path, *, most: int) -> Iterator[BinaryIO]:
             descriptor = os.open(path.name, flags, dir_fd=folder)
         except OSError as error:
             raise _unusable(path, _why(error)) from error
-    with open(descriptor, "rb") as file:
+    try:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
             raise _unusable(path, "it is no plain file")
         if facts.st_size > most:
             raise _unusable(path, f"it has {facts.st_size} bytes, {most} are the most")
-        yield file
+        with open(descriptor, "rb", closefd=False) as file:
+            yield file
+    finally:
+        os.close(descriptor)
 
 
 def read_handed(path: Path, *, most: int) -> bytes:

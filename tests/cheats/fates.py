@@ -148,7 +148,8 @@ def table() -> str:
     for name, fate in FATES.items():
         _, card = registry.method(name)
         does = card.summary.removesuffix(".")
-        said = f"`{fate.line}`" if fate.line else ""
+        quote = "``" if "`" in fate.line else "`"
+        said = f"{quote}{fate.line}{quote}" if fate.line else ""
         comes = ", or ".join(filter(None, (SAYS.get(fate.kind), said)))
         rows.append(f"| `{name}` | {does} | {comes} |")
     return "\n".join(rows)
