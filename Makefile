@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.ready
 
-.PHONY: demo test faults bench lint setup leaderboard clean
+.PHONY: demo test faults bench gpu lint setup leaderboard clean
 
 demo: $(STAMP)
 	$(PY) -m bench demo
@@ -33,6 +33,11 @@ bench: $(STAMP)
 	    --benchmark-json=.benchmarks/$$(basename $$file .py).json || exit 1; \
 	done
 	$(PY) -m tests.perf.report .benchmarks docs/performance.md
+
+# For whoever has a GPU, ten minutes at most: doctor, tests on the card, speed and memory, written into
+# docs/performance.md in this machine's section.
+gpu: $(STAMP)
+	$(PY) -m tests.gpu
 
 leaderboard: $(STAMP)
 	$(PY) -m bench board

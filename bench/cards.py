@@ -22,6 +22,7 @@ from bench.plainyaml import read_plain_yaml
 Text = Annotated[str, Field(min_length=1)]
 Entry = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*:[A-Za-z_][A-Za-z0-9_]*$")]
 Family = Literal["sam", "sam2", "dino"]
+OnCuda = Literal["bits", "deterministic", "close"]
 
 
 class Card(BaseModel):
@@ -63,6 +64,8 @@ class MethodCard(Card):
                  option values that ask for it: `sam2: {family: [sam2]}`
     demo         quick enough for `make demo`
     needs_test_label  an oracle's prompts come from it; the harness gives it to these alone
+    repeatable_on_cuda  what a second run on the same GPU gives: "bits", the same; "deterministic",
+                 the same under torch's deterministic algorithms; "close", it may differ
     """
 
     paper: str = ""
@@ -73,6 +76,7 @@ class MethodCard(Card):
     unlabelled_images: bool = False
     needs_test_label: bool = False
     repeatable: bool = True
+    repeatable_on_cuda: OnCuda = "close"
     demo: bool = True
 
     @field_validator("backbones", mode="before")

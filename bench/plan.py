@@ -246,4 +246,5 @@ def _unit(
         needs_test_label=card.needs_test_label,
         repeatable=card.repeatable,
         data_roots=data_roots,
+        deterministic=card.repeatable_on_cuda if demand.deterministic else None,
     )

@@ -77,6 +77,13 @@ WITH_CACHE = ("run", "prepare", "demo", "doctor", "check")
 """Verbs that take data.cache."""
 
 
+def starts_of(results: Path) -> list[int]:
+    """The step at which each start of the toy `resumes` began, oldest first, by the units' logs."""
+    logs = [log.read_text(errors="replace") for log in sorted(results.glob("logs/*.log"))]
+    lines = [line for log in logs for line in log.splitlines()]
+    return [int(line.split()[-1]) for line in lines if line.startswith("begins at step ")]
+
+
 @pytest.fixture(scope="session")
 def bench(cache: Path) -> Bench:
     """`bench("run", "method=unet", ...)`: the command line in a process of its own, on the CPU."""

@@ -153,6 +153,7 @@ class Lab:
             else PretrainSpec(key=key_of({"run": run}), share=pretrains.share),
             needs_test_label=card.needs_test_label,
             repeatable=card.repeatable,
+            deterministic=card.repeatable_on_cuda,
         )
 
     def _run(self, unit: Unit, trail: Trail) -> Record:

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from bench.check.lab import STEPS, Lab, Result, relabelled, seconds_budget, steps_budget
+from bench.check.tolerance import too_many
 from bench.contract import Volume
 from bench.errors import reason_of
 from bench.unit.spec import Unit
@@ -83,9 +84,12 @@ class Suite:
 
     def _same(self, other: Result, reason: str) -> None:
         for case, label in self.base.predictions.items():
-            wrong = int((other.predictions[case] != label).sum())
-            if wrong:
-                raise CheckError(f"{reason}: {wrong} voxels of {case} differ")
+            if wrong := self._differing(other.predictions[case], label):
+                raise CheckError(f"{reason}: {wrong} of {case} differ")
+
+    def _differing(self, found: np.ndarray, expected: np.ndarray) -> str:
+        device = self.lab.device
+        return too_many(found, expected, device=device, repeats=self.card.repeatable_on_cuda)
 
     def runs(self) -> str | None:
         """runs, and predicts uint8 labels on the volume's own grid"""
@@ -235,9 +239,8 @@ class Suite:
         with self.lab.revived(self.base) as predict:
             for case, label in self.base.predictions.items():
                 volume = store.volume(case, with_label=self.card.needs_test_label)
-                wrong = int((predict(volume) != label).sum())
-                if wrong:
-                    raise CheckError(f"{wrong} voxels of {case} differ after a reload")
+                if wrong := self._differing(predict(volume), label):
+                    raise CheckError(f"{wrong} of {case} differ after a reload")
         return None
 
     def traces(self) -> str | None:

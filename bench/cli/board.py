@@ -1,19 +1,21 @@
 """python -m bench board [results=DIR] [leaderboard=FILE]
 python -m bench board --check    compare with what is there, write nothing; exit 1 on a difference
-python -m bench board verify [keys=DATASETS] [data.root=DIR] [data.cache=DIR]
+python -m bench board verify [--json | --csv] [keys=DATASETS] [data.root=DIR] [data.cache=DIR]
 python -m bench board claims [claims=FILE]    what the records say of the papers' headlines
 python -m bench board rescore [data.root=DIR] [data.cache=DIR]
 
 Makes tables, figures and leaderboard.md from the records, and nothing but the records. `claims`
 judges what methods/claims.yaml says: supported, contradicted, undecided or not run; records of nano
 backbones decide nothing. `verify` holds every record against itself, the committed cards and
-splits, and the commits of its method; of the datasets in `keys`, whose copies are here, it works
-out every key again. Exit code 1 if it refuses one. `rescore` computes the scores again from kept
+splits, and the commits of its method, and says what of each was looked at and what was not; of the
+datasets in `keys`, whose copies are here, it works out every key again. --json and --csv list every
+record. Exit code 1 if it refuses one. `rescore` computes the scores again from kept
 predictions and says where they differ from the record.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,7 +29,12 @@ PARTS = "only `board`, `board claims`, `board verify` and `board rescore`"
 
 
 def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
-    words = read_words(arguments, keys=KEYS, flags=["--check"])
+    words = read_words(arguments, keys=KEYS, flags=["--check", "--json", "--csv"])
+    listing = words.flags & {"--json", "--csv"}
+    if listing and words.plain != ("verify",):
+        raise RequestError(f"{' '.join(sorted(listing))}: only `board verify` lists records")
+    if len(listing) > 1:
+        raise RequestError("--csv --json: one of them")
     if words.plain == ("rescore",):
         return rescore(words, include)
     if words.plain == ("verify",):
@@ -76,6 +83,7 @@ def verify(words: Words, include: tuple[Path, ...]) -> int:
     from bench.errors import unknown
     from bench.registry import discover
     from bench.verify import verify as verified
+    from bench.verify.listing import as_csv, lines, reasons, rows
 
     registry = discover(include)
     keys = [name for name in words.keys.get("keys", "").split(",") if name]
@@ -84,14 +92,23 @@ def verify(words: Words, include: tuple[Path, ...]) -> int:
             raise unknown("dataset", name, registry.datasets)
     data = {"root": words.keys.get("data.root"), "cache": words.keys.get("data.cache")}
     found = verified(words.results(), registry, keys=keys, data=data)
-    for line in found.marked:
-        print(f"marked: {line}")
-    for line in found.refused:
-        print(f"refused: {line}")
-    print(
-        f"{found.records} records, {found.keys} keys worked out again: "
-        f"{len(found.refused)} problems, {len(found.marked)} marked"
-    )
+    if "--json" in words.flags:
+        print(json.dumps(rows(found), indent=1))
+    elif "--csv" in words.flags:
+        print(as_csv(found), end="")
+    else:
+        for line in lines(found):
+            print(line)
+        for line in reasons(found):
+            print(f"not checked: {line}")
+        for line in found.marked:
+            print(f"marked: {line}")
+        for line in found.refused:
+            print(f"refused: {line}")
+        print(
+            f"{found.records} records, {found.keys} keys worked out again: "
+            f"{len(found.refused)} problems, {len(found.marked)} marked"
+        )
     return 1 if found.refused else 0
 
 

@@ -14,6 +14,8 @@ Runs every unit of the request that has no record yet, and records it.
   device=auto|cpu|cuda        executor=local|inline|slurm   executor.jobs=2
   executor=slurm              jobs on a cluster: executor.partition=gpu executor.time=4h ...
                               (`show slurm`, docs/cluster.md)
+  deterministic=true          on a GPU with deterministic algorithms: slower, repeatable to the bit
+                              where the card says so (`show METHOD`)
   results=DIR  keep=predictions,state  rerun=failed|all
   predict_limit=SECONDS       for the prediction of one volume; without it, 20 times the median of
                               the data set's records

@@ -9,12 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from bench.cards import Card, DatasetCard, MethodCard, read_yaml
+from bench.cards import Card, DatasetCard, MethodCard, OnCuda, read_yaml
 from bench.cli.ls import CONF, table
 from bench.cli.words import read_words
 from bench.errors import RequestError, one_line, unknown
 from bench.record.schema import CaseResult, Record
 from bench.registry import Found, discover
+
+ON_CUDA: dict[OnCuda, str] = {
+    "bits": "to the bit",
+    "deterministic": "to the bit with deterministic=true, else closely",
+    "close": "closely: for some of its operations there is no deterministic algorithm",
+}
 
 
 def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
@@ -97,6 +103,7 @@ def card_lines(found: Found) -> Iterator[str]:
         yield f"  trains     {card.trains or '-'}"
         yield f"  block      {card.block}"
         yield f"  backbones  {', '.join(card.backbones) or 'none'}"
+        yield f"  repeats    {repeats(card)}"
     if isinstance(card, DatasetCard):
         yield f"  modality   {card.modality}"
         yield f"  classes    {', '.join(card.classes) if card.classes else 'as the copy says'}"
@@ -119,6 +126,13 @@ def card_lines(found: Found) -> Iterator[str]:
             for name, option in card.options.items()
         ]
         yield from table(rows).split("\n")
+
+
+def repeats(card: MethodCard) -> str:
+    """What a second run with the same seed gives."""
+    if not card.repeatable:
+        return "no: a seed does not fix its result"
+    return f"on a CPU to the bit; on one GPU {ON_CUDA[card.repeatable_on_cuda]}"
 
 
 def _number(value: float | None, form: str = "{:.3f}") -> str:

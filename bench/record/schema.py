@@ -197,6 +197,7 @@ class Resources(Part):
     peak_device_bytes: Count | None
     trainable_parameters: Count | None
     total_parameters: Count | None
+    energy_joules: Annotated[float, Field(ge=0, le=1e15)] | None = None
 
 
 class ClassScore(Part):
@@ -242,6 +243,7 @@ class Harness(Part):
     worker_seconds  that process' own account of the adaptation
     cpu_seconds     CPU time of that process and all that it started
     background_cpu_seconds  the part of it that was used while the budget's clock stood
+    deterministic   whether torch's deterministic algorithms were asked for on a GPU
     predict_limit   seconds that the prediction of one volume could have taken
     """
 
@@ -254,6 +256,7 @@ class Harness(Part):
     worker_seconds: Seconds | None = None
     cpu_seconds: Seconds | None = None
     background_cpu_seconds: Seconds | None = None
+    deterministic: bool | None = None
     predict_limit: Seconds | None = None
 
 

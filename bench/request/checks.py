@@ -14,7 +14,10 @@ from bench.registry import Found
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 SWEPT = ("method", "dataset", "budget", "backbone", "shots", "draw", "seed", "val")
-SINGLE = ("data", "executor", "device", "results", "pool", "keep", "rerun", "predict_limit")
+SINGLE = (
+    *("data", "executor", "device", "deterministic", "results", "pool", "keep", "rerun"),
+    "predict_limit",
+)
 JOINED = ("pool", "keep")
 """Single, and a list: all of its values hold for every unit."""
 COMPOSED = ("method", "dataset", "budget", "backbone")
@@ -127,3 +130,9 @@ def checked_data(data: Mapping[str, Any]) -> dict[str, Any]:
             raise RequestError(f"data.{name}={data[name]}: true or false")
     paths = {name: None if data[name] is None else str(data[name]) for name in ("root", "cache")}
     return {**data, **paths}
+
+
+def checked_flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise RequestError(f"{name}={value}: true or false")
+    return value

@@ -27,6 +27,7 @@ from bench.request.checks import (
     check_name,
     check_options,
     checked_data,
+    checked_flag,
     default_of,
     read_conf,
 )
@@ -275,6 +276,7 @@ def _demand(
         data=checked_data(config["data"]),
         executor=config["executor"],
         device=str(config["device"]),
+        deterministic=checked_flag("deterministic", config["deterministic"]),
         results=Path(str(config["results"])).expanduser(),
         keep=tuple(dict.fromkeys(keep)),
         rerun=config["rerun"],

@@ -32,6 +32,7 @@ class Demand:
 
     pool  whose unlabelled images: names of datasets, "own" for the chosen one's
     predict_limit  seconds for the prediction of one volume; None: by the records
+    deterministic  with torch's deterministic algorithms on a GPU: slower, and repeatable
     """
 
     choices: tuple[Choice, ...]
@@ -47,3 +48,4 @@ class Demand:
     keep: tuple[str, ...]
     rerun: str | None
     predict_limit: float | None = None
+    deterministic: bool = False

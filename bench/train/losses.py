@@ -52,7 +52,10 @@ def _parts(
     logits, labels = logits.float(), labels.long()  # sums over a batch overflow half precision
     known = labels != UNLABELLED
     target = torch.where(known, labels, 0)
-    entropy = F.cross_entropy(logits, labels, ignore_index=UNLABELLED, reduction="sum")
+    if torch.are_deterministic_algorithms_enabled():  # CUDA sums it in any order itself
+        entropy = F.cross_entropy(logits, labels, ignore_index=UNLABELLED, reduction="none").sum()
+    else:
+        entropy = F.cross_entropy(logits, labels, ignore_index=UNLABELLED, reduction="sum")
     entropy = entropy / known.sum().clamp(min=1)
     share = logits.softmax(dim=1) * known[:, None]
     truth = F.one_hot(target, logits.shape[1]).movedim(-1, 1) * known[:, None]

@@ -57,6 +57,7 @@ def start_method(worker: Worker, unit: Unit, found: Found, *, seed: int) -> dict
         seed=seed,
         threads=unit.threads,
         memory_gb=unit.request.budget.memory_gb,
+        deterministic=unit.deterministic,
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.data.store import labels_folder
+from bench.energy import EnergyMeter
 from bench.models.checkpoints.file import weights_folder
 from bench.record.schema import Harness, Phase, Record
 from bench.registry import Registry
@@ -48,7 +49,7 @@ def run_unit(
     trail    where it goes on if it was stopped before, and what it leaves if it is stopped now
     workers  confined processes of their own without
     """
-    began = time.perf_counter()
+    began, energy = time.perf_counter(), EnergyMeter(unit.device)
     found, _ = registry.method(unit.request.method)
     check_method(unit, found)
     store = own_store(unit)
@@ -74,7 +75,8 @@ def run_unit(
             adaptation = run.resumed_adaptation() or run.adapt(clock, pretrained)
             cases, throughput = run.predict_test(adaptation)
             files = run.keep()
-            resources = measured(run)
+            joules = _joules(energy, trail)
+            resources = measured(run).model_copy(update={"energy_joules": joules})
             cpu_seconds = run.cpu_before + worker.cpu_seconds()
             background = run.background_before + worker.background
 
@@ -91,6 +93,7 @@ def run_unit(
         worker_seconds=run.worker_seconds,
         cpu_seconds=cpu_seconds,
         background_cpu_seconds=background,
+        deterministic=unit.deterministic is not None if unit.device != "cpu" else None,
         predict_limit=unit.predict_limit,
     )
     return Record(
@@ -139,6 +142,12 @@ def inline(unit: Unit, registry: Registry, folder: Path) -> Iterator[Worker]:
     """A worker in this process: nothing is confined, and the record says so."""
     with start_inline(folder) as worker:
         yield worker
+
+
+def _joules(energy: EnergyMeter, trail: Trail | None) -> float | None:
+    """None for a unit that went on from an earlier start: nobody measured that one to its end."""
+    resumed = trail is not None and any(part.resumed for part in trail.past)
+    return None if resumed else energy.joules()
 
 
 def _spent(phase: Phase) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from bench.cards import OnCuda
 from bench.record.schema import DataFacts, MethodFacts, Part, Request
 
 FOLDER = "sambench-unit-"
@@ -38,6 +39,7 @@ class Unit(Part):
     pool    unlabelled cases of the unit's own dataset; others  those of other datasets
     data_roots     folders that hold the user's files of its datasets: never open to the method
     predict_limit  seconds that the prediction of one volume may take
+    deterministic  with torch's deterministic algorithms; what the card says of them on CUDA
     stage   "pretrain": only the pre-training that it shares with others; leaves no record
     """
 
@@ -62,6 +64,7 @@ class Unit(Part):
     repeatable: bool = True
     data_roots: tuple[str, ...] = ()
     predict_limit: float | None = None
+    deterministic: OnCuda | None = None
     stage: Literal["all", "pretrain"] = "all"
 
     @property

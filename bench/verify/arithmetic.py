@@ -1,27 +1,37 @@
-"""What a record says of itself must agree: counts with scores, seconds with the budget."""
+"""What a record says of itself must agree: counts with scores, cases with lists of cases."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterator
 from statistics import median
 
 from bench.record.agreement import disagreements
-from bench.record.schema import Record
+from bench.record.schema import Machine, Record
 from bench.unit.convergence import converge
+from bench.verify.clock import strange_clock
 
 
 def contradictions(record: Record) -> Iterator[str]:
+    """All of it, for a record that stands alone."""
     if record.status == "failed":
-        if not record.reason:
-            yield "it failed without a reason"
+        yield from strange_failure(record)
         return
-    yield from _cases(record)
-    yield from _clock(record)
-    yield from _derived(record)
+    yield from strange_cases(record)
+    yield from disagreements(record)
+    yield from strange_clock(record)
+    yield from derived(record)
 
 
-def _cases(record: Record) -> Iterator[str]:
+def strange_failure(record: Record) -> Iterator[str]:
+    if not record.reason:
+        yield "it failed without a reason"
+
+
+def strange_cases(record: Record) -> Iterator[str]:
+    """Each test case is scored once, in every class, and is in nothing that the method saw."""
     names = [case.case for case in record.cases]
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
@@ -33,13 +43,14 @@ def _cases(record: Record) -> Iterator[str]:
         both = sorted(set(getattr(record.data, part)) & set(record.data.test))
         if both:
             yield f"test case {', '.join(both)} is in its {part}"
+    if both := sorted(set(record.data.support) & set(record.data.probe)):
+        yield f"case {', '.join(both)} is in its support and in its probe"
     for case in record.cases:
         if set(case.classes) != set(record.data.classes):
             yield f"case {case.case} has other classes than data.classes"
-    yield from disagreements(record)
 
 
-def _derived(record: Record) -> Iterator[str]:
+def derived(record: Record) -> Iterator[str]:
     """What was worked out from the rest of the record."""
     if record.convergence is not None and record.convergence != converge(record.curve):
         yield "convergence is not what its curve gives"
@@ -49,16 +60,12 @@ def _derived(record: Record) -> Iterator[str]:
         yield f"throughput.warm_seconds is {speed.warm_seconds}, its cases give {median(seconds)}"
 
 
-def _clock(record: Record) -> Iterator[str]:
-    """What goes past a budget must be said as overshoot."""
-    budget = record.request.budget
-    phases = [phase for phase in (record.pretraining, record.adaptation) if phase is not None]
-    for name in ("seconds", "steps"):
-        allowed = getattr(budget, name)
-        used = sum(getattr(phase, name) for phase in phases)
-        over = sum(getattr(phase, f"overshoot_{name}") for phase in phases)
-        if allowed is not None and used - over > allowed + 1e-3:
-            yield f"it used {used:g} {name} of {allowed:g}, and says {over:g} of overshoot"
-    last = record.curve[-1] if record.curve else None
-    if last is not None and last.steps > record.adaptation.steps:
-        yield f"its curve goes to {last.steps} steps, its adaptation to {record.adaptation.steps}"
+def strange_machine(machine: Machine) -> Iterator[str]:
+    """The fingerprint is a hash of the rest, as bench.unit.machine works it out."""
+    facts = machine.model_dump(exclude={"fingerprint"})
+    for name in ("memory_gb", "device_memory_gb"):  # hashed as whole numbers, kept as real ones
+        if facts[name] is not None and float(facts[name]).is_integer():
+            facts[name] = int(facts[name])
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+    if digest != machine.fingerprint:
+        yield f"machine.fingerprint is {machine.fingerprint}, by its facts {digest}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.board.recipe import PARTIAL, named
 from bench.cards import DatasetCard, MethodCard
 from bench.data.splits import SplitBook, book_names, load_book, parse_shots
-from bench.data.splits.book import content_hash
+from bench.data.splits.book import Split, content_hash
 from bench.errors import RequestError
 from bench.models.checkpoints import checkpoint_cards
 from bench.plan import block_of
@@ -87,10 +87,27 @@ def strange_data(record: Record, registry: Registry) -> Iterator[str]:
     if split is None:
         yield f"there is no split {data.split} of {found.name}"
         return
-    content = {"train": split.train, "val": split.val, "test": sorted(split.test)}
-    if data.split_sha256 != content_hash(content):
+    if data.split_sha256 != _split_hash(split):
         yield f"data.split_sha256 is not that of the committed split {data.split}"
     yield from _patients(record, book)
+    yield from _pools(record, registry)
+
+
+def _pools(record: Record, registry: Registry) -> Iterator[str]:
+    """Of other datasets in the pool: their splits are committed, too."""
+    for pool in record.data.pools:
+        if pool.dataset not in registry.datasets:
+            yield f"there is no dataset {pool.dataset} in this repository, and it is in the pool"
+            continue
+        found, card = registry.dataset(pool.dataset)
+        book = _book(found.folder / card.split, found.name)
+        hashes = {_split_hash(split) for split in book.splits.values()} if book else set()
+        if hashes and pool.split_sha256 not in hashes:
+            yield f"the pool's split_sha256 of {pool.dataset} is not that of a committed split"
+
+
+def _split_hash(split: Split) -> str:
+    return content_hash({"train": split.train, "val": split.val, "test": sorted(split.test)})
 
 
 def _patients(record: Record, book: SplitBook) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.board.recipe import words_of
 from bench.data.ready import Ready, make_ready
+from bench.errors import RequestError
 from bench.models.checkpoints import card_of, checkpoint_hash
 from bench.plan import choice_key, make_plan
 from bench.record.schema import Record
@@ -16,12 +17,16 @@ from bench.request.compose import compose_demand
 from bench.request.demand import Demand
 
 
+class NotHereError(RequestError):
+    """The data or the weights of a record are not on this machine: nothing is said of its key."""
+
+
 class Keys:
     """`data`: the request's `data` group: where copies are."""
 
     def __init__(self, registry: Registry, data: Mapping[str, Any]) -> None:
         self.registry, self.data = registry, data
-        self.copies: dict[str, Ready] = {}
+        self.copies: dict[str, Ready | RequestError] = {}
         self.demands: dict[tuple[str, ...], Demand] = {}
 
     def of(self, record: Record) -> tuple[str, str]:
@@ -38,14 +43,29 @@ class Keys:
             data={**self.demands[words].data, **self.data},  # its pools are looked for there, too
         )
         [choice] = demand.choices
-        if choice_key(choice) not in self.copies:
-            self.copies[choice_key(choice)] = make_ready(
-                self.registry, choice.dataset, choice.dataset_options, demand.data
-            )
-        weights = {
-            (family, name): checkpoint_hash(card_of(family, name), self.data.get("cache"))
-            for family, name in request.checkpoints.items()
-        }
-        plan = make_plan(demand, self.registry, self.copies, device=demand.device, weights=weights)
+        try:
+            copy = self._copy(choice_key(choice), choice.dataset, choice.dataset_options, demand)
+            for name in set(request.pool) - {"own", request.dataset}:
+                self._copy(name, name, {}, demand)
+            weights = {
+                (family, name): checkpoint_hash(card_of(family, name), self.data.get("cache"))
+                for family, name in request.checkpoints.items()
+            }
+        except RequestError as error:
+            raise NotHereError(str(error)) from error
+        copies = {choice_key(choice): copy}
+        plan = make_plan(demand, self.registry, copies, device=demand.device, weights=weights)
         [unit] = plan.units
-        return self.copies[choice_key(choice)].fingerprint, unit.key
+        return copy.fingerprint, unit.key
+
+    def _copy(self, key: str, name: str, options: Mapping[str, Any], demand: Demand) -> Ready:
+        """Looked for once, whether it is there or not."""
+        if key not in self.copies:
+            try:
+                self.copies[key] = make_ready(self.registry, name, options, demand.data)
+            except RequestError as error:
+                self.copies[key] = error
+        found = self.copies[key]
+        if isinstance(found, RequestError):
+            raise found
+        return found

@@ -3,36 +3,64 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from bench.board.text import plain, plural
 from bench.errors import RequestError
 from bench.protocol import VERSION
+from bench.record.agreement import disagreements
 from bench.record.schema import Record
 from bench.record.store import read_record, record_files, record_path
-from bench.registry import ROOT, Registry, source_hash
-from bench.verify.arithmetic import contradictions
+from bench.registry import ROOT, Registry
+from bench.verify.account import account, isolation
+from bench.verify.arithmetic import derived, strange_cases, strange_failure, strange_machine
+from bench.verify.clock import strange_clock
 from bench.verify.committed import History
-from bench.verify.facts import strange_block, strange_budget, strange_data, strange_method
+from bench.verify.finding import Finding, Looked, marked, not_checked, problems
+from bench.verify.origin import origin
+from bench.verify.together import together
 
 KEY = re.compile(r"[0-9a-f]{16}")
+FAILED = "a failed unit has none"
 
 
 @dataclass(frozen=True)
 class Verified:
-    """refused  a line for each problem: a record with one cannot be taken in
-    marked      how many records are sound, but of earlier code or an earlier protocol
-    keys        how many keys were worked out again
-    """
+    """`looked`: every file of the folder, with what each check said of it."""
 
-    records: int
-    refused: tuple[str, ...]
-    marked: tuple[str, ...]
-    keys: int
+    looked: tuple[Looked, ...]
+
+    @property
+    def records(self) -> int:
+        return sum(one.record is not None for one in self.looked)
+
+    @cached_property
+    def refused(self) -> tuple[str, ...]:
+        """A line for each problem: a record with one cannot be taken in."""
+        return tuple(line for one in self.looked for line in one.refused)
+
+    @cached_property
+    def marked(self) -> tuple[str, ...]:
+        """How many records are sound, but of earlier code or protocol, or not confined."""
+        marks = Counter(
+            found.text for one in self.looked if not one.refused for found in one.of("marked")
+        )
+        return tuple(
+            f"{plural(count, 'record')} {plain(mark)}" for mark, count in sorted(marks.items())
+        )
+
+    @cached_property
+    def keys(self) -> int:
+        """How many keys were worked out again."""
+        return sum(
+            one.record is not None and one.state("key") in ("fine", "problem")
+            for one in self.looked
+        )
 
 
 def verify(
@@ -46,61 +74,48 @@ def verify(
     """`keys`: datasets whose copies are here: their records' keys are worked out again. `history`:
     the commits that count; without it, those of this repository."""
     history = history or History(ROOT)
-    here = history.here
     found: list[tuple[Path, Record]] = []
-    refused: list[str] = []
-    marked: Counter[str] = Counter()
+    broken: list[Looked] = []
     for path in record_files(results):
         try:
             found.append((path, read_record(path)))
         except RequestError as error:
-            refused.append(str(error))
-    refused += _together(found)
+            broken.append(Looked(path, None, tuple(problems("place", [str(error)]))))
+    others = together(found)
+    here = history if history.here else None
     again = None
     if keys:
         from bench.verify.keys import Keys
 
         again = Keys(registry, data or {})
-    counted = 0
+    looked = list(broken)
     for path, record in found:
-        name = f"record {path}"
-        refused += [f"{name}: {problem}" for problem in _alone(path, record, results)]
-        source = _source(record, registry, history if here else None)
-        refused += [f"{name}: {problem}" for problem in source.problems]
-        marked.update(source.marks)
-        if source.current:
-            refused += [f"{name}: {problem}" for problem in strange_method(record, registry)]
-        if source.current and again is not None and record.request.dataset in keys:
-            counted += 1
-            refused += [f"{name}: {problem}" for problem in _key(record, again)]
-    return Verified(len(found), tuple(map(plain, refused)), _counted(marked), counted)
+        findings = [*others.get(path, ()), *_alone(path, record, results)]
+        findings += origin(record, registry, here)
+        findings += _key(record, keys, again, findings)
+        looked.append(Looked(path, record, tuple(findings)))
+    return Verified(tuple(looked))
 
 
-def _counted(marks: Counter[str]) -> tuple[str, ...]:
-    return tuple(
-        f"{plural(count, 'record')} {plain(mark)}" for mark, count in sorted(marks.items())
-    )
+def _alone(path: Path, record: Record, results: Path) -> Iterator[Finding]:
+    """What a record says of itself, and where it lies."""
+    yield from problems("place", _place(path, record, results))
+    if record.protocol < VERSION:
+        yield marked("place", f"of protocol {record.protocol}, now {VERSION}")
+    yield from problems("machine", strange_machine(record.machine))
+    if record.status == "failed":
+        yield from problems("scores", strange_failure(record))
+        for check in ("scores", "cases", "clock", "account", "isolation"):
+            yield not_checked(check, FAILED)
+        return
+    yield from problems("scores", [*disagreements(record), *derived(record)])
+    yield from problems("cases", strange_cases(record))
+    yield from problems("clock", strange_clock(record))
+    yield from account(record)
+    yield from isolation(record)
 
 
-def _together(found: list[tuple[Path, Record]]) -> Iterator[str]:
-    """Keys are unique; a copy of one name has one fingerprint."""
-    keys = Counter(record.key for _, record in found)
-    prints: dict[str, Counter[str]] = defaultdict(Counter)
-    for _, record in found:
-        prints[record.data.name][record.data.fingerprint] += 1
-    for path, record in found:
-        if keys[record.key] > 1:
-            yield f"record {path}: {keys[record.key]} records have the key {record.key}"
-        common, count = prints[record.data.name].most_common(1)[0]
-        mine = record.data.fingerprint
-        if mine != common:
-            yield (
-                f"record {path}: {record.data.name} has fingerprint {mine[:12]} here and "
-                f"{common[:12]} in {count} other records; another copy needs another name"
-            )
-
-
-def _alone(path: Path, record: Record, results: Path) -> Iterator[str]:
+def _place(path: Path, record: Record, results: Path) -> Iterator[str]:
     if not KEY.fullmatch(record.key):
         yield f"its key {record.key!r} is no key: 16 hexadecimal digits"
     elif path != record_path(results, record.request, record.key):
@@ -108,54 +123,36 @@ def _alone(path: Path, record: Record, results: Path) -> Iterator[str]:
         yield f"by its request and key it belongs at {right}"
     if record.protocol > VERSION:
         yield f"protocol {record.protocol} is newer than this code's {VERSION}"
-    yield from contradictions(record)
     for kept in (record.files.predictions, record.files.state, record.files.log):
         if kept is not None and not (results / kept).resolve().is_relative_to(results.resolve()):
             yield f"its file {kept} leaves the results folder"
 
 
-@dataclass(frozen=True)
-class _Source:
-    """current: made by the method's code as it is here."""
+def _key(
+    record: Record, keys: Collection[str], again: Any, findings: list[Finding]
+) -> Iterator[Finding]:
+    """With the data: only they tell the fingerprint, and so the key."""
+    name = record.request.dataset
+    if name not in keys or again is None:
+        yield not_checked("key", f"keys={name} was not asked for, and only the data tell")
+        return
+    if any(found.check == "card" and found.state == "not checked" for found in findings):
+        yield not_checked("key", "it is not of the method's current source")
+        return
+    from bench.verify.keys import NotHereError
 
-    current: bool
-    problems: tuple[str, ...] = ()
-    marks: tuple[str, ...] = ()
-
-
-def _source(record: Record, registry: Registry, history: History | None) -> _Source:
-    """Without a git history the folders as they are count as committed."""
-    request, source = record.request, record.method.source_sha256
-    if request.method not in registry.methods:
-        return _Source(False, (f"there is no method {request.method} in this repository",))
-    if request.dataset not in registry.datasets:
-        return _Source(False, (f"there is no dataset {request.dataset} in this repository",))
-    found, card = registry.method(request.method)
-    problems = [*strange_budget(record), *strange_data(record, registry)]
-    problems += strange_block(record, card, registry.dataset(request.dataset)[1])
-    current = source_hash(found.folder) == source
-    commit = history.commit_of(request.method, source) if history is not None else None
-    said = f"method source {source[:12]} of {request.method}"
-    if history is None and not current:
-        problems.append(f"{said} is not the code here, and there is no git history to look through")
-    elif history is not None and commit is None:
-        deep = ", as far as this shallow clone goes" if history.shallow else ""
-        problems.append(f"{said} is in no commit{deep}: commit the code, then run")
-    marks = []
-    if not current and not problems:
-        marks.append(f"made by an earlier version of {request.method} (commit {str(commit)[:10]})")
-    if record.protocol < VERSION:
-        marks.append(f"of protocol {record.protocol}, now {VERSION}")
-    return _Source(current and not problems, tuple(problems), tuple(marks))
-
-
-def _key(record: Record, again: Any) -> Iterator[str]:
     try:
         fingerprint, key = again.of(record)
-    except RequestError as error:
-        yield f"its request cannot be made again: {error}"
+    except NotHereError as missing:
+        yield not_checked("key", f"without its data or weights: {missing}")
         return
-    if fingerprint != record.data.fingerprint:
-        yield f"its data have fingerprint {record.data.fingerprint[:12]}, here {fingerprint[:12]}"
+    except RequestError as error:
+        yield from problems("key", [f"its request cannot be made again: {error}"])
+        return
+    mine = record.data.fingerprint
+    if fingerprint != mine:
+        told = f"its data have fingerprint {mine[:12]}, here {fingerprint[:12]}"
+        yield from problems("key", [told])
     elif key != record.key:
-        yield f"its request has the key {key} here: request, split, weights or key were changed"
+        told = f"its request has the key {key} here: request, split, weights or key were changed"
+        yield from problems("key", [told])

@@ -19,12 +19,14 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from bench.cards import OnCuda
 from bench.contract import Progress, Setting, Task, Volume
 from bench.entries import Found, read_entries
 from bench.errors import reason_of
 from bench.models.embeddings.ledger import Ledger
 from bench.models.embeddings.storage import use_storage
 from bench.registry import load
+from bench.unit.deterministic import make_deterministic
 from bench.unit.device import cap_memory, device_facts, reset_peak, synchroniser
 from bench.unit.rng import RandomStream, prediction_stream
 from bench.unit.state import load_state, save_state, snapshot, state_hash
@@ -78,11 +80,14 @@ class Session:
         seed: int,
         threads: int,
         memory_gb: float | None,
+        deterministic: OnCuda | None,
     ) -> Reply:
         """Everything of an earlier unit is forgotten; the method's code is imported."""
         self.do_forget()
         shutil.rmtree(self.folder / "scratch", ignore_errors=True)
         torch.set_num_threads(max(1, threads))
+        if deterministic is not None:
+            make_deterministic(setting["device"], deterministic)
         cap_memory(setting["device"], memory_gb)
         reset_peak(setting["device"])
         self.setting = setting_from(setting)

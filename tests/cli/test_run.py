@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bench.record.store import read_records
-from tests.conftest import ROOT, Bench
+from tests.conftest import ROOT, Bench, starts_of
 
 TINY = ("budget=steps-100", "budget.steps=4", "budget.probes=0")
 
@@ -220,16 +220,15 @@ def test_a_unit_goes_on_from_its_step(
 ) -> None:
     """A plain kill is Ctrl-C: what a method can go on with is not done again."""
     bench("prepare", "dataset=phantom")
-    diary = tmp_path / "diary.txt"
     command = [
         *(sys.executable, "-m", "bench", "run", "method=resumes", "shots=1", "draw=0"),
-        *("method.steps=400", "method.sleep=0.02", f"method.diary={diary}", "budget=steps-500"),
+        *("method.steps=400", "method.sleep=0.02", "budget=steps-500"),
         *("budget.probes=0", f"results={tmp_path}", f"data.cache={cache}"),
         *("--include", str(toys)),
     ]
     first = subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE)
     end = time.monotonic() + 90
-    while not diary.exists():
+    while not starts_of(tmp_path):
         assert time.monotonic() < end, "the unit never began"
         time.sleep(0.1)
     time.sleep(1)
@@ -244,7 +243,7 @@ def test_a_unit_goes_on_from_its_step(
     (record,) = records(tmp_path).values()
     assert [part.resumed for part in record.interruptions] == [True]
     assert record.adaptation.steps == 400
-    begun = [int(line.split()[1]) for line in diary.read_text().splitlines()]
+    begun = starts_of(tmp_path)
     assert begun[0] == 0 < begun[1]
     assert "gone on from its state" in bench("show", record.key, f"results={tmp_path}").out
 

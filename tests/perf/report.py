@@ -10,11 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.gpu.page import kept
+
 HEAD = """# Performance
 
 Made by `make bench` (pytest-benchmark on `tests/perf`; `tests/perf/report.py` writes this page).
 Every ratio was taken in one run on one machine, both sides in turns. Absolute times are of that
 machine and that load; another machine has others. One thread, unless OMP_NUM_THREADS was set.
+
+`make gpu` adds a section for each machine with a GPU that it was run on (ten minutes at most):
+speed and memory of the encoders and of training steps, and their share of what the card reaches.
 
 *Ratio*: what stands beside us divided by ours. More than 1: ours is faster, or smaller.
 """
@@ -88,7 +93,8 @@ def split_measures(measures: Mapping[str, Any]) -> tuple[dict[str, Row], dict[st
 def main() -> None:
     source, target = (Path(word) for word in sys.argv[1:])
     runs = [json.loads(file.read_text("utf-8")) for file in sorted(source.glob("test_perf_*.json"))]
-    target.write_text(page(runs), encoding="utf-8")
+    machines = kept(target.read_text("utf-8")) if target.is_file() else ""  # those of `make gpu`
+    target.write_text(page(runs) + machines, encoding="utf-8")
     print(f"wrote {target}")
 
 

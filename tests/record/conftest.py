@@ -119,6 +119,7 @@ def whole() -> dict[str, Any]:
             "peak_device_bytes": None,
             "trainable_parameters": 1000,
             "total_parameters": 1000,
+            "energy_joules": None,
         },
         "cases": [
             {
@@ -160,6 +161,11 @@ def whole() -> dict[str, Any]:
             "probe_seconds": 3.0,
             "scoring_seconds": 4.0,
             "overhead_seconds": 1.0,
+            "isolation": "landlock",
+            "worker_seconds": 59.0,
+            "cpu_seconds": 80.0,
+            "background_cpu_seconds": 0.5,
+            "deterministic": None,
         },
         "files": {"log": None, "predictions": None, "state": None},
         "interruptions": [

@@ -16,7 +16,7 @@ import pytest
 
 from bench.record.schema import Record
 from bench.record.store import read_records
-from tests.conftest import ROOT
+from tests.conftest import ROOT, starts_of
 from tests.volumes import make_volumes
 
 HOME = Path(os.environ.get("SAMBENCH_SLURM") or Path(tempfile.gettempdir()) / "sambench-slurm")
@@ -56,14 +56,9 @@ class Site:
     words: tuple[str, ...]
     shells: list[subprocess.Popen[str]] = field(default_factory=list)
 
-    @property
-    def diary(self) -> Path:
-        return self.results / "diary.txt"
-
     def starts(self) -> list[int]:
         """The step at which each start of a unit began, oldest first."""
-        lines = self.diary.read_text().split("\n") if self.diary.exists() else []
-        return [int(line.split()[1]) for line in lines if line]
+        return starts_of(self.results)
 
     def shell(self, *words: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
@@ -78,13 +73,13 @@ class Site:
         return process
 
     def run(self, *words: str) -> subprocess.Popen[str]:
-        """`run`, on tiny volumes with a toy that writes a line into the diary a start."""
-        return self.shell("run", *self.words, f"method.diary={self.diary}", *words)
+        """`run`, on tiny volumes with a toy that prints where each start begins."""
+        return self.shell("run", *self.words, *words)
 
     def here(self, *words: str) -> subprocess.Popen[str]:
         """The same without Slurm."""
         mine = [word for word in self.words if not word.startswith("executor")]
-        return self.shell("run", *mine, f"method.diary={self.diary}", "executor=inline", *words)
+        return self.shell("run", *mine, "executor=local", *words)
 
     def records(self) -> list[Record]:
         return list(read_records(self.results))

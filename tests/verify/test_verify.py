@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 import subprocess
@@ -11,10 +12,14 @@ from typing import Any
 
 import pytest
 
+from bench.record.schema import Record
 from bench.registry import discover
 from bench.verify import Verified, verify
+from bench.verify.account import account, isolation
 from bench.verify.arithmetic import contradictions
 from bench.verify.committed import History
+from bench.verify.finding import CHECKS
+from bench.verify.together import together
 from tests.board.factory import record
 from tests.conftest import ROOT, Bench
 
@@ -90,7 +95,9 @@ def checked(results: Path, history: History, cache: Path | None = None) -> Verif
 
 def test_a_true_record_passes_with_its_key(results: Path, history: History, cache: Path) -> None:
     found = checked(results, history, cache)
-    assert found == Verified(records=2, refused=(), marked=(), keys=2)
+    assert (found.records, found.refused, found.keys) == (2, (), 2)
+    fine = [check for check in CHECKS if all(one.state(check) == "fine" for one in found.looked)]
+    assert set(CHECKS) - set(fine) <= {"isolation", "account"}
 
 
 Change = Callable[[dict[str, Any]], object]
@@ -106,6 +113,15 @@ def put(*place: str | int, value: Any) -> Change:
     return change
 
 
+POOL = [
+    {
+        "dataset": "promise12",
+        "name": "promise12",
+        "fingerprint": "f" * 64,
+        "split_sha256": "0" * 64,
+        "cases": 3,
+    }
+]
 CASE = ("cases", 0, "classes", "organ")
 
 
@@ -140,6 +156,14 @@ CASE = ("cases", 0, "classes", "organ")
         (put("adaptation", "steps", value=101), "it used 101 steps of 100, and says 0 of oversh"),
         (put("surprise", value=1), "surprise: Extra inputs are not permitted"),
         (put("status", value="failed"), "it failed without a reason"),
+        (put("machine", "threads", value=64), "machine.fingerprint is"),
+        (put("adaptation", "overshoot_steps", value=3), "steps of 100, and says 3 of overshoot"),
+        (put("adaptation", "seconds", value=1e6), "the method's own work"),
+        (put("adaptation", "ended", value="budget"), "by the budget, and the budget is not spent"),
+        (put("harness", "wall_seconds", value=1e6), "overhead_seconds is"),
+        (put("harness", "overhead_seconds", value=1e6), "wall time less method and scoring is"),
+        (put("harness", "probe_seconds", value=1e6), "its probes took 1e+06 s of"),
+        (put("data", "pools", value=POOL), "split_sha256 of promise12 is not that of a committed"),
     ],
 )
 def test_what_was_changed_by_hand_is_named(
@@ -226,3 +250,130 @@ def test_the_verb(bench: Bench, results: Path) -> None:
     wrong = bench("board", "verify", "keys=phantm")
     assert wrong.code == 2
     assert "unknown dataset 'phantm'; did you mean phantom?" in wrong.err
+
+
+def curve(*seconds: float) -> list[dict[str, Any]]:
+    return [
+        {
+            "epochs": 1.0,
+            "steps": 1,
+            "samples": 8,
+            "seconds": at,
+            "loss": None,
+            "dice": 0.5,
+            "classes": {"organ": 0.5},
+        }
+        for at in seconds
+    ]
+
+
+def test_seconds_that_were_made_fewer() -> None:
+    """A probe was later than the adaptation's end, or than the probe after it."""
+    fast = list(contradictions(record(seconds=20, curve=curve(10, 30))))
+    assert "its curve goes to 30 seconds, its adaptation to 20" in fast
+    back = list(contradictions(record(seconds=100, curve=curve(30, 10))))
+    assert "its curve goes back from 30.0 seconds" in back
+
+
+def with_harness(**facts: Any) -> Record:
+    made = record(seconds=100)
+    harness = {
+        "wall_seconds": 130.0,
+        "method_seconds": 110.0,
+        "probe_seconds": 5.0,
+        "scoring_seconds": 5.0,
+        "overhead_seconds": 15.0,
+        **facts,
+    }
+    return Record.model_validate({**made.model_dump(), "harness": harness})
+
+
+SOUND = {"isolation": "landlock", "worker_seconds": 99.0, "cpu_seconds": 150.0}
+
+
+@pytest.mark.parametrize(
+    ("facts", "problem"),
+    [
+        ({}, None),
+        ({"worker_seconds": 94.6}, None),
+        ({"worker_seconds": 94.0}, "its process counted 94 s of adaptation, the harness 100 s"),
+        ({"worker_seconds": 106.0}, "its process counted 106 s of adaptation, the harness 100 s"),
+        ({"background_cpu_seconds": 5.4}, None),
+        ({"background_cpu_seconds": 6.0}, "used 6 s of CPU while the budget's clock stood"),
+        ({"background_cpu_seconds": 4.0, "cpu_seconds": 3.0}, "4 are more than cpu_seconds 3"),
+        ({"cpu_seconds": 300.0}, "300 s of CPU in 130 s on 2 cores are not possible"),
+    ],
+)
+def test_the_account_by_hand(facts: dict[str, Any], problem: str | None) -> None:
+    found = [finding.text for finding in account(with_harness(**{**SOUND, **facts}))]
+    assert found == [] if problem is None else problem in found[0]
+
+
+def test_an_old_record_says_nothing_of_isolation_and_account() -> None:
+    for check in (isolation, account):
+        [finding] = check(with_harness())
+        assert finding.state == "not checked"
+        assert finding.text == "its record is of before this was kept"
+    assert list(isolation(with_harness(**SOUND))) == []
+
+
+def test_isolation_none_is_marked(results: Path, history: History) -> None:
+    edit(results, put("harness", "isolation", value="none"))
+    found = checked(results, history)
+    assert found.refused == ()
+    assert "1 record made with isolation none: the method could open test labels" in found.marked
+    assert [one.state("isolation") for one in found.looked].count("marked") == 1
+
+
+def test_draws_that_are_not_nested() -> None:
+    def drawn(method: str, *support: str) -> Record:
+        made = record(method=method, shots=str(len(support)))
+        data = made.data.model_copy(update={"support": list(support)})
+        return made.model_copy(update={"data": data})
+
+    records = [drawn("a", "p1"), drawn("a", "p1", "p2"), drawn("b", "p2", "p1"), drawn("b", "p3")]
+    found = together([(Path(str(number)), one) for number, one in enumerate(records)])
+    assert {str(path): [f.text for f in findings] for path, findings in found.items()} == {
+        "3": ["its support of 1 is not nested with the 2 volumes of other records of draw 0"]
+    }
+
+
+def unlooked(found: Verified, check: str) -> set[str]:
+    """Why the check did not look at a record."""
+    every = [finding for one in found.looked for finding in one.of("not checked")]
+    return {finding.text for finding in every if finding.check == check}
+
+
+def test_what_the_data_tell_is_said_to_be_open(
+    results: Path, history: History, tmp_path: Path
+) -> None:
+    """Neither without asking nor where there is no copy is a record refused for it."""
+    [reason] = unlooked(checked(results, history), "key")
+    assert reason == "keys=phantom was not asked for, and only the data tell"
+    data = {"root": str(tmp_path / "nowhere"), "cache": str(tmp_path)}
+    found = verify(results, discover(), keys=("phantom",), data=data, history=history)
+    [reason] = unlooked(found, "key")
+    assert reason.startswith("without its data or weights: phantom: there is no folder ")
+    assert (found.refused, found.keys) == ((), 0)
+
+
+def test_what_was_looked_at_is_listed(bench: Bench, results: Path) -> None:
+    edit(results, put(*CASE, "dice", value=0.99))
+    done = bench("board", "verify", f"results={results}")
+    bad, good, *_ = done.out.splitlines()
+    assert bad.startswith("phantom, 1 record: PROBLEM: scores; fine: place, cases, clock,")
+    assert good.startswith("phantom, 1 record: fine: place, scores, cases, clock,")
+    assert good.endswith(" key")
+    assert "key of 2 records: keys=phantom was not asked for" in done.out
+    listed = bench("board", "verify", "--json", f"results={results}")
+    rows = json.loads(listed.out)
+    assert listed.code == 1
+    assert sorted(row["scores"] for row in rows) == ["fine", "problem"]
+    assert {row["key"] for row in rows} == {"not checked"}
+    assert all(row["file"].endswith(f"{row['record']}.json") for row in rows)
+    table = bench("board", "verify", "--csv", f"results={results}")
+    [wrong] = [row for row in csv.DictReader(table.out.splitlines()) if row["scores"] != "fine"]
+    assert "scores: case " in wrong["findings"]
+    other = bench("board", "--json")
+    assert other.code == 2
+    assert "--json: only `board verify` lists records" in other.err
