@@ -59,22 +59,22 @@ class Cheats:
             *words,
         )
 
-    def check(self, method: str, *words: str) -> Outcome:
-        return self.bench("check", f"method={method}", "device=cpu", "backbone=nano", *words)
+    def check(self, method: str, *words: str, **environment: str) -> Outcome:
+        chosen = (f"method={method}", "device=cpu", "backbone=nano")
+        return self.bench("check", *chosen, *words, **environment)
 
-    def bench(self, *words: str, timeout: float = 600) -> Outcome:
-        """A session of its own: what the command leaves behind can be counted by it."""
+    def bench(self, *words: str, **environment: str) -> Outcome:
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "bench", *words, f"data.cache={self.cache}"),
                 *("--include", str(HERE)),
             ],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment},
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=timeout,
+            timeout=600,
         )
         assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
         return Outcome(done.returncode, done.stdout, done.stderr)

@@ -126,8 +126,8 @@ BREAKS: Mapping[str, Fate] = {
         "predict took longer than # s for one volume (the limit of this data set; "
         "predict_limit=SECONDS sets another)"
     ),
-    "hang_predict": refused("predict did not end within # s (the time limit of the check)"),
-    "hang_adapt": refused("pull did not end within # s (the time limit of the check)"),
+    "hang_predict": refused("predict did not end within the # s of the check (check.limit)"),
+    "hang_adapt": refused("a step did not end within the # s of the check (check.limit)"),
 }
 FATES: Mapping[str, Fate] = {
     f"{folder}_{name}": fate
