@@ -12,10 +12,11 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
-# Two hundred kills, a full disk at every write: an hour. `make test` runs a bounded form of each.
+# Two hundred kills, a full disk at every write, every cheat alone: an hour. `make test` runs a bounded form of each.
 faults: $(STAMP)
 	$(PY) -m pytest tests/faults -m long
 	$(PY) -m pytest tests/faults -k fuzz --hypothesis-profile=long
+	$(PY) -m pytest tests/cheats -m long
 
 lint: $(STAMP)
 	$(PY) -m ruff format --check .

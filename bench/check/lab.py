@@ -18,10 +18,10 @@ from bench.plan import key_of
 from bench.record.schema import NO_BACKBONE, BudgetSpec, DataFacts, MethodFacts, Record, Request
 from bench.registry import Registry, make_options, source_hash
 from bench.unit.embeddings import keep_embeddings
+from bench.unit.handed import give_copy
 from bench.unit.handover import seed_of, start_method
 from bench.unit.life import Workers, inline, run_unit
 from bench.unit.predicting import check_prediction
-from bench.unit.saved import copy_whole
 from bench.unit.spec import PretrainSpec, Support, Unit
 from bench.unit.state import load_state
 from bench.unit.stop import Stopped, asked_at
@@ -207,7 +207,7 @@ class Lab:
             worker.call("make")
             assert result.record.files.state is not None
             state = Path(result.unit.results) / result.record.files.state
-            copy_whole(state, worker.folder / "in" / "state.safetensors")
+            give_copy(state, worker.folder / "in" / "state.safetensors")
             worker.call("load", state="in/state.safetensors")
 
             def predict(volume: Volume) -> np.ndarray:

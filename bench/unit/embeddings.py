@@ -13,6 +13,7 @@ from bench.data.places import cache_folder
 from bench.models.embeddings.entry import DamagedError, Entry, parse_entry
 from bench.models.embeddings.ledger import Ledger
 from bench.models.embeddings.storage import FolderStorage
+from bench.unit.handed import read_handed
 from bench.unit.spec import Unit
 from bench.unit.worker import Worker
 from bench.worker.storage import OUT
@@ -53,12 +54,7 @@ class EmbeddingKeeper:
         return self._handed_over(shelf, {n: e for n, e in kept.items() if e is not entries[n]})
 
     def _received(self, place: int, seconds: float) -> Entry:
-        """Read whole: whoever wrote the file may still have it open."""
-        path = self.out / f"{OUT}{place}"
-        if path.stat().st_size > _MOST:
-            raise ValueError(f"an embedding of more than {_MOST // 2**20} MiB")
-        content = path.read_bytes()
-        path.unlink()
+        content = read_handed(self.out / f"{OUT}{place}", most=_MOST)
         try:
             return Entry(parse_entry(content).arrays, seconds)
         except DamagedError as error:

@@ -18,6 +18,7 @@ from bench.record.schema import DataFacts, Request
 from bench.unit.clock import BudgetClock
 from bench.unit.planned import pool_store
 from bench.unit.spec import PoolSource, Unit
+from bench.unit.waiting import thread_waited
 from bench.unit.worker import Worker
 from bench.worker.volumes import VolumeFiles
 
@@ -120,6 +121,7 @@ class RemoteWork:
         self._worker = worker
         self._clock = clock
         self.worked = 0.0
+        self.waited_before = thread_waited()
         self.device_peak: int | None = None
 
     def begin(self, phase: str, *, pretrained: str | None, saved: str | None) -> bool:
@@ -146,10 +148,10 @@ class RemoteWork:
         return Progress(
             steps=found["steps"],
             samples=found["samples"],
-            loss=None if loss is None else float(loss),
+            loss=None if loss is None else found.number("loss"),
             epoch=bool(found["epoch"]),
         )
 
     def close(self) -> None:
         closed = self._worker.call("close", seconds=self._clock.seconds)
-        self.worked, self.device_peak = float(closed["worked"]), closed["device_peak"]
+        self.worked, self.device_peak = closed.number("worked"), closed["device_peak"]

@@ -25,6 +25,7 @@ class InlineWorker:
     folder: Path
     isolation: Isolation = "none"
     background: float = 0.0
+    inline: bool = True
     _answers: dict[str, Answer] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -42,7 +43,7 @@ class InlineWorker:
 
     def _ask(
         self, question: str, files: Sequence[int] = (), **facts: Any
-    ) -> tuple[Reply, list[int]]:
+    ) -> tuple[dict[str, Any], list[int]]:
         return self._answers[question](facts)
 
     def call(self, question: str, files: Sequence[int] = (), **facts: Any) -> Reply:
@@ -50,7 +51,7 @@ class InlineWorker:
         reply = self.session.answer(question, [os.dup(file) for file in files], facts)
         if "error" in reply:
             raise MethodError(str(reply["error"]))
-        return reply
+        return Reply(reply)
 
     @contextmanager
     def idle(self) -> Iterator[None]:

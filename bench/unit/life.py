@@ -65,8 +65,8 @@ def run_unit(
             facts = start_method(worker, unit, found, seed=seed_of(unit.request))
             machine = describe_machine(unit.device, unit.threads, gpu=facts)
             run = Run(unit, store, scorer, worker, trail, began, machine)
+            worker.call("make")  # before there is anything to learn from: no work off the clock
             give_volumes(worker, unit, store, support=True)
-            worker.call("make")
             # Importing its packages is the method's own work too: off the harness's account.
             run.seconds += time.perf_counter() - begun
             if trail is not None:

@@ -26,9 +26,10 @@ from bench.unit.account import check_account
 from bench.unit.clock import BudgetClock
 from bench.unit.drive import drive
 from bench.unit.embeddings import keep_embeddings
+from bench.unit.handed import copy_handed
 from bench.unit.handover import RemoteWork, give_volumes, start_method
 from bench.unit.machine import describe_machine
-from bench.unit.saved import SavedPhase, copy_whole, place_of
+from bench.unit.saved import SavedPhase, place_of
 from bench.unit.savepoint import PhaseSavepoint
 from bench.unit.spec import Unit
 from bench.unit.worker import Worker
@@ -89,8 +90,8 @@ def _pretrain(
     found, _ = registry.method(unit.request.method)
     facts = start_method(worker, unit, found, seed=unit.request.seed)
     embeddings = keep_embeddings(unit, worker)
-    give_volumes(worker, unit, store, support=False)
     worker.call("make")
+    give_volumes(worker, unit, store, support=False)
     clock = BudgetClock(
         seconds_limit=None if budget.seconds is None else budget.seconds * share,
         steps_limit=None if budget.steps is None else int(budget.steps * share),
@@ -106,7 +107,7 @@ def _pretrain(
     phase = drive(work, clock=clock, savepoint=savepoint).phase
     check_account(work, clock, worker)
     worker.call("state")
-    copy_whole(worker.folder / "out" / "state.safetensors", state_file)
+    copy_handed(worker.folder / "out" / "state.safetensors", state_file)
     return phase.model_copy(update={"peak_device_bytes": work.device_peak})
 
 

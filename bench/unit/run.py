@@ -21,13 +21,15 @@ from bench.record.schema import CaseResult, CurvePoint, Files, Machine, Moment, 
 from bench.record.whole import clear_scratch, whole
 from bench.unit import stop
 from bench.unit.account import check_account
+from bench.unit.aside import Aside, Spent
 from bench.unit.carried import carried, take_up
 from bench.unit.clock import BudgetClock
 from bench.unit.drive import Drive, Lap, drive
 from bench.unit.embeddings import keep_embeddings
+from bench.unit.handed import copy_handed, give_copy
 from bench.unit.handover import RemoteWork, image_of
-from bench.unit.predicting import PredictionError, check_prediction
-from bench.unit.saved import SavedPhase, copy_whole
+from bench.unit.predicting import check_prediction, check_unchanged
+from bench.unit.saved import SavedPhase
 from bench.unit.savepoint import PhaseSavepoint
 from bench.unit.scoring import Scorer
 from bench.unit.spec import Unit
@@ -66,6 +68,7 @@ class Run:
     background_before: float = 0.0
 
     def __post_init__(self) -> None:
+        self.aside = Aside(self.worker)
         self.embeddings = keep_embeddings(self.unit, self.worker)
 
     @contextmanager
@@ -93,7 +96,7 @@ class Run:
         savepoint = self._savepoint(clock)
         work = RemoteWork(self.worker, clock)
         if pretrained is not None:
-            copy_whole(pretrained, self.worker.folder / PRETRAINED)
+            give_copy(pretrained, self.worker.folder / PRETRAINED)
         if not work.begin(
             "adapt",
             pretrained=None if pretrained is None else PRETRAINED,
@@ -120,7 +123,7 @@ class Run:
         began = time.perf_counter()
         dice: dict[str, list[float]] = {name: [] for name in self.unit.data.classes}
         for case in self.unit.probe:
-            prediction, _ = self.predict(self._shown(case))
+            prediction, _ = self.predict(self._shown(case), self.aside.probed)
             for name, score in self._score(case, prediction, boundary=False).items():
                 found = score["tp"] * 2 + score["fp"] + score["fn"]
                 if found:
@@ -135,7 +138,8 @@ class Run:
 
     def _keep_best(self, dice: float) -> None:
         if self.best is None or dice > self.best:
-            self.worker.call("keep_best")
+            with self.aside.counted(self.aside.stated):
+                self.worker.call("keep_best")
             self.best = dice
 
     def _shown(self, case: str) -> VolumeFiles:
@@ -146,17 +150,19 @@ class Run:
         with self.worker.idle():
             return self.scorer.score(case, prediction, boundary=boundary)
 
-    def predict(self, volume: VolumeFiles) -> tuple[np.ndarray, float]:
+    def predict(self, volume: VolumeFiles, spent: Spent) -> tuple[np.ndarray, float]:
         """The method's label map and the seconds it took, held against the contract."""
         before, self.embeddings.ledger = self.embeddings.ledger, Ledger()
         try:
             with volume.opened() as (facts, files):
                 began = time.perf_counter()
-                found = self.worker.call("predict", files, volume=facts)
+                with self.aside.counted(spent, volume.volume.image.size):
+                    found = self.worker.call("predict", files, volume=facts)
                 seconds = time.perf_counter() - began
             self.seconds += seconds
-            # A prediction costs what it costs on a new image.
-            seconds += self.embeddings.ledger.account.owed_seconds
+            account = self.embeddings.ledger.account
+            seconds += account.owed_seconds  # a prediction costs what it costs on a new image
+            spent.cpu -= account.computed_seconds * self.unit.threads  # others find them
         finally:
             self.embeddings.ledger = before
         if self.cold is None:
@@ -168,21 +174,12 @@ class Run:
         """Every test case, timed and scored. The first one is predicted before all others, and once
         more after them: a method that learns from what it predicts is found."""
         first, *others = self.unit.test
-        state = self.worker.call("state_hash")
-        before, _ = self.predict(self._shown(first))
+        state = self.aside.state(self.aside.stated)
+        before, _ = self.predict(self._shown(first), self.aside.tested)
         found = {case: self._tested(case, adaptation) for case in (*others, first)}
-        after = self.predictions[first]
-        changed = int((before != after).sum())
-        if self.worker.call("state_hash") != state:
-            raise PredictionError(
-                "predict changed the method's state (its state_dict after the test set is not that "
-                "of before): work on a copy, and keep networks in eval mode"
-            )
-        if changed > self._tolerated * before.size:
-            raise PredictionError(
-                f"predict({first}) gave another answer after the other volumes had been predicted "
-                f"({changed} voxels differ): predict must not learn"
-            )
+        now = self.aside.state(self.aside.restated)
+        check_unchanged(state, now, before, self.predictions[first], first, self._tolerated)
+        self.aside.check(adaptation.phase.seconds)
         cases = [found[case] for case in self.unit.test]
         throughput = measure_throughput(
             laps=adaptation.laps,
@@ -199,7 +196,7 @@ class Run:
 
     def _tested(self, case: str, adaptation: Drive) -> CaseResult:
         shown = self._shown(case)
-        prediction, seconds = self.predict(shown)
+        prediction, seconds = self.predict(shown, self.aside.tested)
         if self.trail is not None and stop.asked():
             self._leave_adapted(adaptation)
         self.predictions[case] = prediction
@@ -235,7 +232,7 @@ class Run:
         found = saved.read()
         if found is None:
             return None
-        copy_whole(saved.tensors, self.worker.folder / ADAPTED)
+        give_copy(saved.tensors, self.worker.folder / ADAPTED)
         with self.timed():
             self.worker.call("load", state=ADAPTED)
         take_up(self, found["outside"])
@@ -268,7 +265,7 @@ class Run:
         if "state" in self.unit.keep:
             clear_scratch(results / state)
             self.worker.call("state")
-            copy_whole(self.worker.folder / "out" / "state.safetensors", results / state)
+            copy_handed(self.worker.folder / "out" / "state.safetensors", results / state)
         return Files(
             log=f"logs/{key}.log" if (results / f"logs/{key}.log").is_file() else None,
             predictions=folder if kept else None,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 from bench.record.schema import Machine
 from bench.record.whole import clear_scratch, whole
+from bench.unit.handed import copy_handed
 from bench.unit.machine import versions
 
 LAYOUT = 3
@@ -46,7 +46,7 @@ class SavedPhase:
 
     def write(self, content: Mapping[str, Any], worker_file: Path) -> None:
         """The worker's file is copied: its process may hold it open."""
-        copy_whole(worker_file, self.tensors)
+        copy_handed(worker_file, self.tensors)
         facts = {"place": dict(self.place), "sha256": _hash(self.tensors), "content": dict(content)}
         with whole(self.facts) as scratch:
             scratch.write_text(json.dumps(facts), encoding="utf-8")
@@ -77,11 +77,6 @@ class SavedPhase:
         for path in (self.facts, self.tensors):
             path.unlink(missing_ok=True)
             clear_scratch(path)
-
-
-def copy_whole(source: Path, target: Path) -> None:
-    with whole(target) as scratch:
-        shutil.copyfile(source, scratch)
 
 
 def _hash(path: Path) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 
 from bench.unit import stop
 from bench.unit.clock import BudgetClock
-from bench.unit.saved import SavedPhase, copy_whole
+from bench.unit.handed import give_copy
+from bench.unit.saved import SavedPhase
 from bench.unit.worker import Worker
 
 SAVED = "in/saved.safetensors"
@@ -42,7 +43,7 @@ class PhaseSavepoint:
         """Gives the worker its part, before the phase begins; its place in the worker's folder."""
         if self._found is None:
             return None
-        copy_whole(self.file.tensors, self.worker.folder / SAVED)
+        give_copy(self.file.tensors, self.worker.folder / SAVED)
         return SAVED
 
     def _resume(self, facts: Mapping[str, Any]) -> tuple[dict[str, Any], list[int]]:

@@ -29,9 +29,7 @@ def save_state(path: Path, state: Mapping[str, Any]) -> None:
         elif isinstance(value, torch.Tensor):
             tensors[name] = value.detach().cpu().clone().contiguous()
         else:
-            raise TypeError(
-                f"state_dict: {name} is {type(value).__name__}; only tensors and numpy arrays"
-            )
+            raise _unknown_kind(name, value)
     listed = json.dumps(arrays)
     facts = {"arrays": listed, "checksum": _checksum(tensors, listed)}
     with whole(path) as scratch:
@@ -39,6 +37,10 @@ def save_state(path: Path, state: Mapping[str, Any]) -> None:
             save_file(tensors, scratch, metadata=facts)
         except SafetensorError as error:  # its word for what the system refused
             raise WriteError(path, error) from error
+
+
+def _unknown_kind(name: str, value: object) -> TypeError:
+    return TypeError(f"state_dict: {name} is {type(value).__name__}; only tensors and numpy arrays")
 
 
 def _as_tensor(name: str, array: np.ndarray) -> torch.Tensor:
@@ -83,6 +85,8 @@ def state_hash(state: Mapping[str, Any]) -> str:
     for name in sorted(state):
         value = state[name]
         array = value.detach().cpu().contiguous() if isinstance(value, torch.Tensor) else value
+        if not isinstance(array, torch.Tensor | np.ndarray):
+            raise _unknown_kind(name, value)
         tensor = array if isinstance(array, torch.Tensor) else _as_tensor(name, array)
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)

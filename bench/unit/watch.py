@@ -10,6 +10,16 @@ from pathlib import Path
 
 from bench.unit import process_tree
 
+SAID = {
+    "start": "it",
+    "make": "its constructor",
+    "begin": "the call of its generator",
+    "pull": "a step",
+    "close": "the end of its generator",
+    "load": "load_state_dict",
+    **dict.fromkeys(("state", "state_hash", "keep_best", "leave"), "state_dict"),
+}
+"""Questions to a worker, as a contributor knows them."""
 MOST_PROCESSES = 256
 LEAST_FREE = 2**28
 """Bytes that must stay free where the unit's temporary files lie."""
@@ -40,9 +50,9 @@ def check_limits(
             "data set; predict_limit=SECONDS sets another)"
         )
     if limits.answer is not None and seconds > limits.answer:
-        return f"{question} did not end within {limits.answer:.0f} s"
+        return f"{SAID.get(question, question)} did not end within {limits.answer:.0f} s"
     if limits.until is not None and time.monotonic() > limits.until[0]:
-        return f"it did not end within {limits.until[1]}"
+        return f"{SAID.get(question, question)} did not end within {limits.until[1]}"
     count = len(process_tree.tree(pid))
     if count > limits.processes:
         return f"it started {count} processes; {limits.processes} are allowed"

@@ -36,8 +36,23 @@ ENDING = 10.0
 CACHES = ("XDG_CACHE_HOME", "TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "CUDA_CACHE_PATH")
 """Where libraries keep what they compiled: a folder that the worker may write."""
 
-Reply = dict[str, Any]
-Answer = Callable[[Mapping[str, Any]], tuple[Reply, list[int]]]
+
+class Reply(dict[str, Any]):
+    """An answer of the worker, in whose process anybody may answer."""
+
+    def __missing__(self, name: str) -> Any:
+        raise MethodError(f"its process answered the harness in a wrong way: it said no {name!r}")
+
+    def number(self, name: str) -> float:
+        try:
+            return float(self[name])
+        except (TypeError, ValueError):
+            raise MethodError(
+                f"its process answered the harness in a wrong way: {name!r} is no number"
+            ) from None
+
+
+Answer = Callable[[Mapping[str, Any]], tuple[dict[str, Any], list[int]]]
 """Answers one kind of question of the worker; the open files are handed over and closed."""
 
 
@@ -45,8 +60,10 @@ class Worker(Protocol):
     """isolation  how the process of the method is confined
     folder     `in/` and `out/` are for files that the two hand each other
     background CPU seconds that it used between two questions
+    inline     it is this very process: what it uses can't be told from what we use
     """
 
+    inline: bool
     isolation: Isolation
     folder: Path
     background: float
@@ -81,6 +98,7 @@ class WorkerProcess:
     channel: Channel
     limits: Limits = field(default_factory=Limits)
     background: float = 0.0
+    inline: bool = False
     _answers: dict[str, Answer] = field(default_factory=dict)
     _rested: float | None = None
     _peak: int = 0
@@ -117,9 +135,9 @@ class WorkerProcess:
             self._rested = process_tree.cpu_seconds(self.process.pid)
         if "error" in reply:
             raise MethodError(str(reply["error"]))
-        return reply
+        return Reply(reply)
 
-    def _wait(self, question: str, began: float) -> Reply:
+    def _wait(self, question: str, began: float) -> dict[str, Any]:
         look = time.monotonic() + LOOK
         while True:
             found = self.channel.receive(max(0.0, look - time.monotonic()))
@@ -177,7 +195,7 @@ class WorkerProcess:
         return thread_waited(schedstat_of(self.process.pid))
 
     def cpu_seconds(self) -> float:
-        return process_tree.tree_cpu_seconds(self.process.pid)
+        return process_tree.all_cpu_seconds(self.process.pid)
 
     def peak_bytes(self) -> int:
         return max(self._peak, process_tree.peak_resident_bytes(self.process.pid))

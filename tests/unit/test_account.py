@@ -34,7 +34,7 @@ def check(
 ) -> None:
     monkeypatch.setattr("bench.unit.account.thread_waited", lambda: 0.0)
     check_account(
-        SimpleNamespace(worked=worked),
+        SimpleNamespace(worked=worked, waited_before=0.0),
         clock,
         SimpleNamespace(background=background),  # type: ignore[arg-type]
     )
@@ -51,6 +51,21 @@ def test_a_changed_clock_is_found(worked: float, monkeypatch: pytest.MonkeyPatch
         MethodError, match=rf"counted {worked:.1f} s of adaptation, the harness 100"
     ):
         check(clock_of(100.0), worked, monkeypatch)
+
+
+def test_an_account_that_is_no_number_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(MethodError, match=r"counted nan s of adaptation, the harness 100\.0 s"):
+        check(clock_of(100.0), float("nan"), monkeypatch)
+
+
+def test_what_the_supervisor_waited_before_the_phase_excuses_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bench.unit.account.thread_waited", lambda: 60.0)
+    worker = SimpleNamespace(background=0.0)
+    check_account(SimpleNamespace(worked=60.0, waited_before=20.0), clock_of(100.0), worker)  # type: ignore[arg-type]
+    with pytest.raises(MethodError, match="a method must not change the clock"):
+        check_account(SimpleNamespace(worked=60.0, waited_before=55.0), clock_of(100.0), worker)  # type: ignore[arg-type]
 
 
 def test_what_both_waited_for_a_core_is_no_lie(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,13 +33,14 @@ def test_a_long_prediction(tmp_path: Path) -> None:
 
 
 def test_an_answer_that_does_not_come(tmp_path: Path) -> None:
-    assert problem(Limits(answer=9.0), tmp_path, seconds=9.1) == "pull did not end within 9 s"
+    assert problem(Limits(answer=9.0), tmp_path, seconds=9.1) == "a step did not end within 9 s"
 
 
 def test_a_check_that_does_not_end(tmp_path: Path) -> None:
     limits = Limits(until=(time.monotonic() - 1, "the 30 s of the check (check.limit)"))
-    found = problem(limits, tmp_path)
-    assert found == "it did not end within the 30 s of the check (check.limit)"
+    for question, said in (("pull", "a step"), ("predict", "predict"), ("start", "it")):
+        found = problem(limits, tmp_path, question=question)
+        assert found == f"{said} did not end within the 30 s of the check (check.limit)"
 
 
 def test_too_many_processes(tmp_path: Path) -> None:
