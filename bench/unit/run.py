@@ -155,10 +155,10 @@ class Run:
         before, self.embeddings.ledger = self.embeddings.ledger, Ledger()
         try:
             with volume.opened() as (facts, files):
-                began = time.perf_counter()
                 with self.aside.counted(spent, volume.volume.image.size):
+                    began = time.perf_counter()
                     found = self.worker.call("predict", files, volume=facts)
-                seconds = time.perf_counter() - began
+                    seconds = time.perf_counter() - began
             self.seconds += seconds
             account = self.embeddings.ledger.account
             seconds += account.owed_seconds  # a prediction costs what it costs on a new image
