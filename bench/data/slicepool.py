@@ -11,6 +11,7 @@ from torch import Tensor
 from bench.contract import Volume
 from bench.data.intensity import window
 from bench.data.slices import Canvas
+from bench.data.transfer import fits, to_device
 from bench.errors import RequestError
 
 BRIGHT, SHARE = 0.05, 0.05
@@ -20,9 +21,17 @@ LOOK = 32
 
 
 class SlicePool:
-    """Slices on the canvas in [0, 1], half precision in memory once they were asked for."""
+    """Slices on the canvas in [0, 1], half precision in memory once they were asked for: in that of
+    the device where they fit beside a training, else in the host's."""
 
-    def __init__(self, volumes: Sequence[Volume], canvas: Canvas, *, limit: int) -> None:
+    def __init__(
+        self,
+        volumes: Sequence[Volume],
+        canvas: Canvas,
+        *,
+        limit: int,
+        device: torch.device | str = "cpu",
+    ) -> None:
         """limit: slices at most, drawn evenly from all that there are by torch's own generator."""
         self.canvas = canvas
         self.windows = [window(volume) for volume in volumes]
@@ -40,7 +49,10 @@ class SlicePool:
         chosen = torch.randperm(len(places))[:limit].tolist()
         self.places = [places[i] for i in sorted(chosen)]
         side = canvas.size
-        self._stack = torch.empty(len(self.places), 1, side, side, dtype=torch.float16)
+        near = fits(len(self.places) * side * side * torch.float16.itemsize, device)
+        self._stack = torch.empty(
+            len(self.places), 1, side, side, dtype=torch.float16, device=device if near else "cpu"
+        )
         self._there = torch.zeros(len(self.places), dtype=torch.bool)
 
     def __len__(self) -> int:
@@ -48,12 +60,16 @@ class SlicePool:
 
     def take(self, chosen: Tensor) -> Tensor:
         """indices (B,) -> slices (B, 1, S, S) float32."""
+        return self.gather(chosen).float()
+
+    def gather(self, chosen: Tensor) -> Tensor:
+        """The same as they are kept: float16, where they lie."""
         for index in chosen[~self._there[chosen]].unique().tolist():
             number, z = self.places[index]
             grey = torch.from_numpy(self._grey(number, np.s_[z : z + 1]))
-            self._stack[index] = self.canvas.images(grey)[0]
+            self._stack[index] = to_device(self.canvas.images(grey)[0], self._stack.device)
             self._there[index] = True
-        return self._stack[chosen].float()
+        return self._stack[to_device(chosen, self._stack.device)]
 
     def _filled(self, number: int) -> np.ndarray:
         """(D,) bool: slices of this volume that show something."""

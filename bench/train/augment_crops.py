@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from bench.data.transfer import to_device
 from bench.train.augment_turns import BACKGROUND, rotations
 from bench.train.warp import warped
 
@@ -43,10 +44,10 @@ def cropped_views(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     theta[rotate] = F.pad(rotations(int(rotate.sum())), (0, 1))
     theta[crop] = crops(int(crop.sum()))
     theta[deform] = corner_shifts(int(deform.sum()))
-    theta = theta.to(device)
+    theta = to_device(theta, device)
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)
     if deform.any():
-        chosen = deform.nonzero()[:, 0].to(device)
+        chosen = to_device(deform.nonzero()[:, 0], device)
         shift = displacements(len(chosen), side=side, device=device)
         # The affine image is looked up at displaced places.
         grid[chosen] += torch.einsum("nij,nhwj->nhwi", theta[chosen, :, :2], shift)
@@ -73,13 +74,13 @@ def corner_shifts(n: int) -> Tensor:
 def displacements(n: int, *, side: int, device: torch.device) -> Tensor:
     """(n, side, side, 2): smoothed uniform noise, as a share of the half side."""
     noise = torch.rand(n, 2, side, side, device=device) * 2 - 1
-    smooth = smoothing(side, SHIFT * side).to(device)
+    smooth = smoothing(side, SHIFT * side, device)
     pixels = smooth @ noise @ smooth.T * (REACH * side)
     return pixels.permute(0, 2, 3, 1) * (2 / side)
 
 
 @functools.cache
-def smoothing(side: int, deviation: float) -> Tensor:
+def smoothing(side: int, deviation: float, device: torch.device | str = "cpu") -> Tensor:
     """(side, side): a Gaussian filter along one axis as a matrix, mirrored at the edges and cut at
     four deviations, as scipy has it."""
     radius = int(4 * deviation + 0.5)
@@ -89,4 +90,5 @@ def smoothing(side: int, deviation: float) -> Tensor:
     mirrored = reached % (2 * side)
     mirrored = torch.where(mirrored < side, mirrored, 2 * side - 1 - mirrored)
     matrix = torch.zeros(side, side)
-    return matrix.scatter_add_(1, mirrored, (kernel / kernel.sum()).expand(side, -1))
+    matrix.scatter_add_(1, mirrored, (kernel / kernel.sum()).expand(side, -1))
+    return matrix.to(device)

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from bench.data.transfer import to_device
 from bench.train.warp import warped
 
 DEGREES = 20
@@ -31,7 +32,7 @@ def turned_views(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         quarter_turns(n),
         torch.where((kind < 0.75)[:, None, None], rotations(n), torch.eye(2)),
     )
-    theta = F.pad(theta, (0, 1)).to(images.device)
+    theta = to_device(F.pad(theta, (0, 1)), images.device)
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)
     return warped(images, labels, grid, outside=BACKGROUND)
 

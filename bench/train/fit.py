@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.contract import Clock, Progress, Stateful
+from bench.train.ahead import Ahead, Source, at_once, runs_ahead
 from bench.train.micro import MicroBatches
 from bench.train.order import batches
 from bench.train.precision import Precision, resolve_precision
@@ -58,6 +59,14 @@ class _Place:
     chosen: list[Tensor] = field(default_factory=list)
     step: int = 0
 
+    def position(self) -> tuple[list[Tensor], int, Tensor | None]:
+        return self.chosen, self.step, None if self.order is None else self.order.get_state()
+
+    def move_to(self, position: tuple[list[Tensor], int, Tensor | None]) -> None:
+        self.chosen, self.step, order = position
+        if self.order is not None and order is not None:
+            self.order.set_state(order)
+
     def state_dict(self) -> dict[str, Any]:
         order = None if self.order is None else self.order.get_state()
         parts = {"chosen": self.chosen, "step": self.step}
@@ -77,7 +86,7 @@ def fit(
     clock: Clock,
     plan: FitPlan,
     count: int,
-    sample: Callable[[Tensor], Sequence[Tensor]],
+    sample: Callable[[Tensor], Sequence[Tensor]] | Source,
     loss: Callable[..., Tensor],
     rate: Callable[[], float],
     device: torch.device | str,
@@ -89,7 +98,8 @@ def fit(
     optimiser  each of its groups has its own base rate in "lr"
     count      samples there are
     sample     indices (batch,) -> tensors (batch, ...): the batch, augmented, on the device. It is
-               drawn once a step, so a step that is done again in smaller parts sees the same
+               drawn once a step, so a step that is done again in smaller parts sees the same. A
+               `Source` does the same in parts, and a GPU has its next batch gathered meanwhile
     loss       some of these samples -> their mean loss
     rate       called before each step: the factor on every group's base rate
     keeps      what changes with the steps beside network, optimiser, scaler and order: the schedule
@@ -111,18 +121,28 @@ def fit(
     if keeps is not None and hasattr(clock, "resume"):
         own = {"network": network, "optimiser": optimiser, "scaler": micro.scaler, "place": place}
         clock.resume(**own, **keeps)
-    while clock.limited or clock.steps < plan.recipe_steps(count):
+
+    def indices() -> Tensor:
         if place.step == len(place.chosen):
             chosen = batches(count, batch=plan.batch_of(count), steps=steps, generator=order)
             place.step, place.chosen = 0, list(chosen)
-        while place.step < steps:
-            indices = place.chosen[place.step]
-            place.step += 1
+        place.step += 1
+        return place.chosen[place.step - 1]
+
+    source = sample if isinstance(sample, Source) else at_once(sample)
+    ahead = Ahead(source, device, indices, place, threads=runs_ahead(device))
+    try:
+        while True:
+            over = place.step == len(place.chosen)
+            if over and not clock.limited and clock.steps >= plan.recipe_steps(count):
+                return
             network.train()  # `predict` may have been called since the last step
             factor = rate()
             for group, base in zip(optimiser.param_groups, base_rates, strict=True):
                 group["lr"] = base * factor
-            value = micro.backward(sample(indices), optimiser)
+            taken, batch = ahead.take()
+            ahead.begin()
+            value = micro.backward(batch, optimiser)
             if not math.isfinite(value):
                 raise FloatingPointError(f"the loss is {value} at step {clock.steps + 1}")
             if plan.clip is not None:
@@ -130,4 +150,7 @@ def fit(
                 nn.utils.clip_grad_norm_(learned, plan.clip)
             micro.scaler.step(optimiser)
             micro.scaler.update()
-            yield Progress(steps=1, samples=len(indices), loss=value, epoch=place.step == steps)
+            ahead.finish()
+            yield Progress(steps=1, samples=len(taken), loss=value, epoch=place.step == steps)
+    finally:
+        ahead.close()

@@ -58,5 +58,6 @@ def _parts(
         entropy = F.cross_entropy(logits, labels, ignore_index=UNLABELLED, reduction="sum")
     entropy = entropy / known.sum().clamp(min=1)
     share = logits.softmax(dim=1) * known[:, None]
-    truth = F.one_hot(target, logits.shape[1]).movedim(-1, 1) * known[:, None]
+    classes = torch.arange(logits.shape[1], device=logits.device)[:, None, None]
+    truth = (target[:, None] == classes) & known[:, None]
     return entropy, share, truth

@@ -35,12 +35,14 @@ from torch import Tensor, nn
 
 from bench.contract import Clock, Progress, Volume
 from bench.data.intensity import normalised
-from bench.data.slices import Canvas, highest, labelled_slices
+from bench.data.slices import Canvas, SliceSet, highest, labelled_slices
+from bench.data.transfer import fits, to_device
 from bench.options import AUTO
+from bench.train.ahead import Source, at_once
 from bench.train.augment import random_views
 from bench.train.fit import FitPlan, fit
 from bench.train.fitted import FittedSchedule
-from bench.train.precision import Precision
+from bench.train.precision import Precision, autocast, resolve_precision
 from bench.train.schedule import Decay, poly_decay, poly_decay_to_zero, progress_of
 
 Views = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -68,6 +70,8 @@ class SliceRecipe:
     decay          of the rate after the warm-up, where there is no budget
     clip           largest norm of the gradient; None: as it is
     micro          slices that pass through the network at once; None: the batch
+    compile        network and loss by torch.compile, within the first step: the budget pays for it.
+                   Prediction is not compiled: it has other shapes and would begin anew
     """
 
     batch: int
@@ -80,6 +84,7 @@ class SliceRecipe:
     clip: float | None = None
     micro: int | None = None
     precision: Precision = "auto"
+    compile: bool = False
 
     @property
     def plan(self) -> FitPlan:
@@ -93,7 +98,9 @@ class SliceRecipe:
         )
 
 
-def adjusted(recipe: SliceRecipe, *, precision: Precision = "auto", **given: Any) -> SliceRecipe:
+def adjusted(
+    recipe: SliceRecipe, *, precision: Precision = "auto", compile: bool = False, **given: Any
+) -> SliceRecipe:
     """The recipe with what a user gave for its whole numbers; "auto" keeps the recipe's own. With
     other epochs, the decay is laid out for them."""
     numbers: dict[str, Any] = {k: v for k, v in given.items() if v != AUTO}
@@ -101,7 +108,7 @@ def adjusted(recipe: SliceRecipe, *, precision: Precision = "auto", **given: Any
         numbers["cpu_batch"] = None
     if "epochs" in numbers:
         numbers.setdefault("planned", numbers["epochs"])
-    return replace(recipe, precision=precision, **numbers)
+    return replace(recipe, precision=precision, compile=compile, **numbers)
 
 
 def fit_slices(
@@ -124,7 +131,6 @@ def fit_slices(
     """
     recipe, share = _for_device(recipe, clock, torch.device(device))
     data = labelled_slices(support, canvas)
-    images, labels = data.images.to(device), data.labels.to(device)
     plan, count = recipe.plan, len(data)
     steps = plan.recipe_steps(count)
     schedule = FittedSchedule(
@@ -136,12 +142,10 @@ def fit_slices(
         ends_at=1.0 if clock.limited else recipe.epochs / (recipe.planned or recipe.epochs),
     )
 
-    def sample(chosen: Tensor) -> tuple[Tensor, Tensor]:
-        at = chosen.to(device)
-        return views(images[at], labels[at])
+    taught = torch.compile(loss) if recipe.compile else loss
 
     def batch_loss(x: Tensor, y: Tensor) -> Tensor:
-        return loss(x, y, progress_of(clock, recipe_steps=steps))
+        return taught(x, y, progress_of(clock, recipe_steps=steps))
 
     yield from fit(
         network,
@@ -149,12 +153,34 @@ def fit_slices(
         clock=clock,
         plan=plan,
         count=count,
-        sample=sample,
+        sample=slices_for(data, views, torch.device(device)),
         loss=batch_loss,
         rate=lambda: share * schedule(),
         device=device,
         keeps={"schedule": schedule},
     )
+
+
+def slices_for(data: SliceSet, views: Views, device: torch.device) -> Source:
+    """Batches of slices, augmented. A GPU has the slices in half precision: on it, where they all
+    fit beside the training, else a batch at a time."""
+    images, labels = data.images, data.labels
+    if device.type == "cuda":
+        images = images.half()
+    near = device.type == "cpu" or fits(images.nbytes + labels.nbytes, device)
+    if near:
+        images, labels = to_device(images, device), to_device(labels, device)
+
+    def gather(chosen: Tensor) -> tuple[Tensor, Tensor]:
+        at = to_device(chosen, images.device)
+        return images[at], labels[at]
+
+    def finish(some: Tensor, theirs: Tensor) -> tuple[Tensor, Tensor]:
+        return views(some.float(), theirs)
+
+    if near:
+        return at_once(lambda chosen: finish(*gather(chosen)))
+    return Source(gather=gather, finish=finish)
 
 
 def _for_device(
@@ -183,18 +209,22 @@ def predict_slices(
     canvas: Canvas,
     device: torch.device | str,
     batch: int | None = None,
+    precision: Precision = "auto",
 ) -> np.ndarray:
     """(D, H, W) uint8, the class of the highest score, on the volume's own grid.
 
     network  images (B, 1, S, S) in [0, 1] -> scores (B, K + 1, s, s), any s. It is put into its
              evaluation mode. Scores are resized to the volume's grid, labels never
+    precision  what the network was trained in
     """
     network.eval()
     batch = batch or (CPU_PREDICT_BATCH if torch.device(device).type == "cpu" else PREDICT_BATCH)
     height, width = volume.image.shape[1:]
     found = []
     for stack in torch.from_numpy(normalised(volume)).split(batch):
-        scores = network(canvas.images(stack.to(device)))
+        slices = canvas.images(to_device(stack, device))
+        with autocast(resolve_precision(precision, device), device):
+            scores = network(slices)
         native = canvas.scores_back(scores.float(), height, width)
-        found.append(highest(native).cpu())
-    return torch.cat(found).numpy()
+        found.append(highest(native))
+    return torch.cat(found).cpu().numpy()  # one wait for the device a volume

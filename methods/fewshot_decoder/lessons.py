@@ -28,6 +28,15 @@ def shots_of(slices: Sequence[Slice], classes: int) -> dict[int, list[Shot]]:
     return {value: found for value, found in shots.items() if found}
 
 
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """A view that is asked for a class, from 1, by the tokens of a prompt."""
+
+    view: View
+    value: int
+    prompt: Target
+
+
 @dataclass
 class Lessons:
     """shown   (slice, class) for every class of every slice
@@ -82,10 +91,9 @@ class Lessons:
         near = self.rule.nearest(others, one.descriptor)
         return self.rule.tokens(some(near) if self.dropout else near, random=True)
 
-    def draw(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Indices (B,) -> embeddings (B, C, h, w) as they are kept, labels (B, S, S) with 1 where
-        the class is, classes (B,) from 0, tokens (B, T, C), kinds (B, T); each in a random view."""
-        views, labels, classes, prompts = [], [], [], []
+    def choose(self, chosen: Tensor) -> list[Lesson]:
+        """Indices (B,) -> which view is asked for which class, and by which tokens: at random."""
+        drawn = []
         for index in chosen.tolist():
             if index < len(self.shown):
                 place, value = self.shown[index]
@@ -93,10 +101,17 @@ class Lessons:
                 place, value = self.absent[int(torch.randint(len(self.absent), ()))]
             able = self._views(place, value)
             view = able[int(torch.randint(len(able), ()))]
-            views.append(view)
-            mask = (view.labels == value).to(torch.uint8)
-            labels.append(torch.where(view.labels == UNLABELLED, UNLABELLED, mask))
-            classes.append(value - 1)
-            prompts.append(self.prompt(place, value, view))
-        tokens, kinds = padded(prompts)
-        return stacked(views), torch.stack(labels), torch.tensor(classes), tokens, kinds
+            drawn.append(Lesson(view, value, self.prompt(place, value, view)))
+        return drawn
+
+
+def gathered(lessons: Sequence[Lesson]) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Embeddings (B, C, h, w) as they are kept, labels (B, S, S) with 1 where the class is, classes
+    (B,) from 0, tokens (B, T, C), kinds (B, T)."""
+    labels = []
+    for one in lessons:
+        mask = (one.view.labels == one.value).to(torch.uint8)
+        labels.append(torch.where(one.view.labels == UNLABELLED, UNLABELLED, mask))
+    classes = torch.tensor([one.value - 1 for one in lessons])
+    tokens, kinds = padded([one.prompt for one in lessons])
+    return stacked([one.view for one in lessons]), torch.stack(labels), classes, tokens, kinds

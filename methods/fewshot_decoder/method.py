@@ -14,19 +14,22 @@ import torch
 from torch import Tensor
 
 from bench.contract import Clock, Progress, Setting, Task, Volume
+from bench.data.transfer import to_device
 from bench.models.checkpoints import card_of
 from bench.models.sam import build_sam
 from bench.models.sam.frozen import frozen_sam
 from bench.models.trained import load_trained, trained_state
 from bench.options import given
+from bench.train.ahead import Source
 from bench.train.fit import FitPlan, fit
 from bench.train.fitted import FittedSchedule
 from bench.train.mask_losses import bce_dice, focal_dice, mask_targets
+from bench.train.optimisers import adamw
 from bench.train.precision import autocast, resolve_precision
 from bench.train.schedule import cosine_decay
 from methods.fewshot_decoder.collection import Collection, inside_mean
 from methods.fewshot_decoder.decoder import TargetDecoder
-from methods.fewshot_decoder.lessons import Lessons, shots_of
+from methods.fewshot_decoder.lessons import Lessons, gathered, shots_of
 from methods.fewshot_decoder.options import all_tokens, rate_of
 from methods.fewshot_decoder.prompts import PromptRule, Shot, padded, shots_from, shots_state
 from methods.fewshot_decoder.targets import operator
@@ -125,11 +128,11 @@ class FewshotDecoder:
         learned = [value for value in self.network.parameters() if value.requires_grad]
         for progress in fit(
             self.network,
-            torch.optim.AdamW(learned, lr=self.rate, weight_decay=options.weight_decay, fused=True),
+            adamw(learned, lr=self.rate, weight_decay=options.weight_decay),
             clock=clock,
             plan=plan,
             count=len(lessons),
-            sample=lambda chosen: [part.to(self.device) for part in lessons.draw(chosen)],
+            sample=Source(choose=lessons.choose, gather=gathered, finish=lambda *parts: parts),
             loss=self._loss,
             rate=schedule,
             device=self.device,
@@ -156,12 +159,12 @@ class FewshotDecoder:
         inner = self.encoder.inner(volume)
         found = []
         for part in torch.arange(len(kept)).split(SLICES):
-            images = kept.take(part).float()
-            similar = inside_mean(images, inner, self.encoder)
-            scores = self.scores(images.to(self.device), similar)
+            images = kept.take(part)
+            similar = inside_mean(images.float(), inner, self.encoder)
+            scores = self.scores(to_device(images, self.device).float(), similar)
             native = self.encoder.canvas.scores_back(scores, height, width)
-            found.append(native.argmax(dim=1).to(torch.uint8).cpu())
-        return torch.cat(found).numpy()
+            found.append(native.argmax(dim=1).to(torch.uint8))
+        return torch.cat(found).cpu().numpy()  # one wait for the device a volume
 
     def scores(self, images: Tensor, descriptors: Tensor) -> Tensor:
         """images (B, C, h, w), their descriptors (B, C) -> (B, K + 1, 4h, 4w), background first."""
@@ -173,7 +176,7 @@ class FewshotDecoder:
             if self.rule.retrieve_k:
                 near = [self.rule.nearest(shots, descriptor) for descriptor in descriptors]
             prompts = padded([self.rule.tokens(few) for few in near])
-            tokens, kinds = (part.to(self.device) for part in prompts)
+            tokens, kinds = (to_device(part, self.device) for part in prompts)
             classes = torch.full((len(images),), value - 1, device=self.device)
             with autocast(self.precision, self.device):
                 scores[:, value] = self.network(

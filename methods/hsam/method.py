@@ -22,6 +22,7 @@ from bench.models.trained import load_trained, trained_state
 from bench.train.augment import random_views
 from bench.train.augment_crops import cropped_views
 from bench.train.losses import cross_entropy_squared_dice
+from bench.train.optimisers import adamw
 from bench.train.slicewise import (
     SliceRecipe,
     adjusted,
@@ -70,7 +71,7 @@ class HSAM:
         learned = [value for value in self.network.parameters() if value.requires_grad]
         yield from fit_slices(
             self.network,
-            torch.optim.AdamW(learned, lr=self.options.lr, weight_decay=self.options.weight_decay),
+            adamw(learned, lr=self.options.lr, weight_decay=self.options.weight_decay),
             support=task.support,
             canvas=self.canvas,
             clock=clock,
@@ -92,7 +93,13 @@ class HSAM:
         return (1 - share) * one + share * two
 
     def predict(self, volume: Volume) -> np.ndarray:
-        return predict_slices(self.network, volume, canvas=self.canvas, device=self.device)
+        return predict_slices(
+            self.network,
+            volume,
+            canvas=self.canvas,
+            device=self.device,
+            precision=self.options.precision,
+        )
 
     def parameters(self) -> Iterable[Tensor]:
         return self.network.parameters()

@@ -6,7 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from bench.train.full_precision import in_float32
 
+
+@in_float32
 def contrastive(features: Tensor, positives: Tensor, *, temperature: float) -> Tensor:
     """Mean over i of -1 / |P(i)| sum over p in P(i) of log softmax over j != i of s(i, j) / tau.
 
@@ -15,7 +18,7 @@ def contrastive(features: Tensor, positives: Tensor, *, temperature: float) -> T
 
     With P(i) the other view alone this is NT-Xent; with all of i's group, its supervised form.
     """
-    unit = F.normalize(features.float(), dim=-1)
+    unit = F.normalize(features, dim=-1)
     itself = torch.eye(len(unit), dtype=torch.bool, device=unit.device)
     scores = (unit @ unit.T / temperature).masked_fill(itself, float("-inf"))
     chances = scores.log_softmax(dim=1).masked_fill(itself, 0.0)
@@ -34,6 +37,7 @@ def alike(labels: Tensor) -> Tensor:
     return labels[:, None] == labels[None]
 
 
+@in_float32
 def local_contrastive(
     one: Tensor, other: Tensor, places: Tensor, negatives: Tensor, *, temperature: float
 ) -> Tensor:
@@ -66,6 +70,6 @@ def draw_places(
 
 def _at(maps: Tensor, places: Tensor) -> Tensor:
     """(N, C, h, w) at (N, R) -> (N, R, C), unit vectors."""
-    cells = maps.float().flatten(2).transpose(1, 2)
+    cells = maps.flatten(2).transpose(1, 2)
     found = cells.gather(1, places[..., None].expand(-1, -1, cells.shape[-1]))
     return F.normalize(found, dim=-1)

@@ -16,7 +16,9 @@ from bench.data.slices import Canvas
 from bench.errors import RequestError
 from bench.models.trained import load_trained, trained_state
 from bench.options import given
+from bench.train.convolutions import convolutional
 from bench.train.losses import cross_entropy_dice
+from bench.train.optimisers import adam
 from bench.train.schedule import poly_decay_to_zero
 from bench.train.slicewise import (
     SliceRecipe,
@@ -63,6 +65,7 @@ class HSSL:
             batch=options.batch,
             epochs=options.epochs,
             precision=options.precision,
+            compile=options.compile,
         )
         self.taught: set[str] | None = None
         cuda = self.device.type == "cuda"
@@ -83,7 +86,8 @@ class HSSL:
                 size=int(size),
                 norm=self.options.norm,
             )
-        self.network = network.to(self.device)
+        network = network.to(self.device)
+        self.network = network if self.on_sam else convolutional(network, self.device)
         self.canvas = Canvas(self.network.size)
 
     def pretrain(self, task: Task, clock: Clock) -> Iterator[Progress]:
@@ -93,7 +97,11 @@ class HSSL:
         if self.on_sam and canvas.size != self.network.size:
             self._build(size=canvas.size, width=0)  # SAM's positions are of one size
         pool = DomainPool(
-            task.unlabelled, canvas, limit=options.pool_slices, parts=options.partitions
+            task.unlabelled,
+            canvas,
+            limit=options.pool_slices,
+            parts=options.partitions,
+            device=self.device,
         )
         groups = torch.arange(len(pool.names))
         if "group" in self.terms.names:
@@ -162,7 +170,7 @@ class HSSL:
         lr, slow = self.rates
         yield from fit_slices(
             self.network,
-            torch.optim.Adam(
+            adam(
                 [
                     {"params": [p for n, p in own.items() if not _deep(n)], "lr": lr},
                     {"params": [p for n, p in own.items() if _deep(n)], "lr": slow},
@@ -188,7 +196,13 @@ class HSSL:
         return cross_entropy_dice(scores, labels_at(labels, scores))
 
     def predict(self, volume: Volume) -> np.ndarray:
-        return predict_slices(self.network, volume, canvas=self.canvas, device=self.device)
+        return predict_slices(
+            self.network,
+            volume,
+            canvas=self.canvas,
+            device=self.device,
+            precision=self.options.precision,
+        )
 
     def parameters(self) -> Iterable[Tensor]:
         return self.network.parameters()

@@ -15,19 +15,29 @@ from bench.data.slices import Canvas
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """slices (N, 1, S, S) in [0, 1]; tasks (N,): of which dataset; parts (N,): from which part of
-    its volume, counted along the slices."""
+    """slices (N, 1, S, S) in [0, 1], float16; tasks (N,): of which dataset; parts (N,): from which
+    part of its volume, counted along the slices."""
 
     slices: Tensor
     tasks: Tensor
     parts: Tensor
+
+    @property
+    def tensors(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.slices, self.tasks, self.parts
 
 
 class DomainPool:
     """names: the datasets, sorted; a slice's task is the place of its dataset in them."""
 
     def __init__(
-        self, volumes: Sequence[Volume], canvas: Canvas, *, limit: int, parts: int
+        self,
+        volumes: Sequence[Volume],
+        canvas: Canvas,
+        *,
+        limit: int,
+        parts: int,
+        device: torch.device | str = "cpu",
     ) -> None:
         """limit: slices at most, the same number of each dataset; parts: of a volume."""
         self.names = tuple(sorted({volume.dataset for volume in volumes}))
@@ -36,6 +46,7 @@ class DomainPool:
                 [volume for volume in volumes if volume.dataset == name],
                 canvas,
                 limit=max(1, limit // len(self.names)),
+                device=device,
             )
             for name in self.names
         ]
@@ -47,16 +58,18 @@ class DomainPool:
     def __len__(self) -> int:
         return sum(len(pool) for pool in self.pools)
 
-    def draw(self, count: int) -> Drawn:
-        """Each from a dataset drawn uniformly, then from its slices."""
+    def choose(self, count: int) -> list[tuple[int, Tensor]]:
+        """Each from a dataset drawn uniformly, then from its slices: which of which dataset."""
         tasks = torch.randint(len(self.pools), (count,)).sort().values
-        slices, parts = [], []
-        for task, many in zip(*tasks.unique(return_counts=True), strict=True):
-            pool = self.pools[task]
-            chosen = torch.randint(len(pool), (int(many),))
-            slices.append(pool.take(chosen))
-            parts.append(self.parts[task][chosen])
-        return Drawn(slices=torch.cat(slices), tasks=tasks, parts=torch.cat(parts))
+        many = zip(*(x.tolist() for x in tasks.unique(return_counts=True)), strict=True)
+        return [(task, torch.randint(len(self.pools[task]), (n,))) for task, n in many]
+
+    def gather(self, plan: Sequence[tuple[int, Tensor]]) -> Drawn:
+        return Drawn(
+            slices=torch.cat([self.pools[task].gather(chosen) for task, chosen in plan]),
+            tasks=torch.cat([torch.full((len(chosen),), task) for task, chosen in plan]),
+            parts=torch.cat([self.parts[task][chosen] for task, chosen in plan]),
+        )
 
     def some(self, task: int, count: int) -> Tensor:
         """(N, 1, S, S): evenly spread slices of one dataset, at most so many."""

@@ -10,8 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from bench.contract import Clock, Progress
+from bench.train.ahead import Source
+from bench.train.convolutions import convolutional
 from bench.train.fit import FitPlan, fit
 from bench.train.fitted import FittedSchedule
+from bench.train.optimisers import adam
 from bench.train.precision import Precision
 from bench.train.schedule import cosine_decay
 from bench.train.share import Share, parts, until_spent
@@ -78,15 +81,9 @@ def encoder_stage(
     recipe, views = lesson.recipe, lesson.views
     hierarchy = Hierarchy(network.deep_width, lesson.terms, lesson.groups).to(lesson.device)
 
-    def sample(chosen: Tensor) -> tuple[Tensor, ...]:
-        drawn = lesson.pool.draw(len(chosen))
-        slices = drawn.slices.to(lesson.device)
-        return (
-            views.both(slices),
-            views.both(slices),
-            drawn.tasks.to(lesson.device),
-            drawn.parts.to(lesson.device),
-        )
+    def finish(slices: Tensor, tasks: Tensor, parts: Tensor) -> tuple[Tensor, ...]:
+        slices = slices.float()
+        return views.both(slices), views.both(slices), tasks, parts
 
     def loss(one: Tensor, other: Tensor, tasks: Tensor, parts: Tensor) -> Tensor:
         return hierarchy(network.deep(torch.cat([one, other])), tasks, parts)
@@ -99,7 +96,7 @@ def encoder_stage(
         clock,
         batch=recipe.batch,
         epochs=recipe.epochs,
-        sample=sample,
+        finish=finish,
         loss=loss,
     )
 
@@ -111,18 +108,16 @@ def decoder_stage(
     recipe, views, device = lesson.recipe, lesson.views, lesson.device
     blocks = network.blocks_to(recipe.level)
     width = network.widths[-1 - blocks]
-    local = nn.Conv2d(width, LOCAL_FEATURES, 1).to(device)
+    local = convolutional(nn.Conv2d(width, LOCAL_FEATURES, 1), device)
     hierarchy = _hierarchy_of(lesson, width)
 
-    def sample(chosen: Tensor) -> tuple[Tensor, ...]:
-        drawn = lesson.pool.draw(len(chosen))
-        placed = views.place(drawn.slices.to(device))
+    def finish(slices: Tensor, tasks: Tensor, parts: Tensor) -> tuple[Tensor, ...]:
+        placed, count = views.place(slices.float()), len(slices)
         cells = (placed.shape[-1] >> (recipe.level - 1)) ** 2
         places, negatives = draw_places(
-            len(chosen), cells, places=recipe.places, negatives=recipe.negatives, device=device
+            count, cells, places=recipe.places, negatives=recipe.negatives, device=device
         )
-        labels = (drawn.tasks.to(device), drawn.parts.to(device))
-        return (views.grey(placed), views.grey(placed), *labels, places, negatives)
+        return views.grey(placed), views.grey(placed), tasks, parts, places, negatives
 
     def loss(
         one: Tensor, other: Tensor, tasks: Tensor, parts: Tensor, places: Tensor, against: Tensor
@@ -149,7 +144,7 @@ def decoder_stage(
         clock,
         batch=recipe.decoder_batch,
         epochs=recipe.decoder_epochs,
-        sample=sample,
+        finish=finish,
         loss=loss,
     )
 
@@ -185,7 +180,7 @@ def _train(
     *,
     batch: int,
     epochs: int,
-    sample: Callable[[Tensor], tuple[Tensor, ...]],
+    finish: Callable[..., tuple[Tensor, ...]],
     loss: Callable[..., Tensor],
 ) -> Iterator[Progress]:
     recipe = lesson.recipe
@@ -193,11 +188,15 @@ def _train(
     count = batch * recipe.epoch_batches  # drawn anew each time: an epoch is a number of batches
     yield from fit(
         network,
-        torch.optim.Adam(learned, lr=recipe.lr, weight_decay=recipe.weight_decay),
+        adam(learned, lr=recipe.lr, weight_decay=recipe.weight_decay),
         clock=clock,
         plan=plan,
         count=count,
-        sample=sample,
+        sample=Source(
+            choose=lambda chosen: lesson.pool.choose(len(chosen)),
+            gather=lambda plan: lesson.pool.gather(plan).tensors,
+            finish=finish,
+        ),
         loss=loss,
         rate=FittedSchedule(
             clock, recipe_steps=plan.recipe_steps(count), warm_up=0, decay=cosine_decay

@@ -84,7 +84,7 @@ class Hierarchy(nn.Module):
         terms, found = self.terms, []
         features = features.float()
         for name, head in self.heads.items():
-            x = head(features)
+            x = head(features).float()
             if name == "image":
                 pairs = other_view(len(features) // 2, features.device)
                 found.append(contrastive(x, pairs, temperature=terms.temperature))

@@ -70,12 +70,21 @@ class Views:
 
     def _blurred(self, images: Tensor) -> Tensor:
         """Half of them through a Gaussian of a random width; changed in place."""
+        if self.blur > 0 and images.device.type == "cuda":
+            return self.blurred_some(images)
         chosen = torch.nonzero(_uniform(images, 0, 1) < 0.5)[:, 0]
         if self.blur <= 0 or not len(chosen):
             return images
         sigma = _uniform(images[chosen], 0, self.blur).clamp(min=1e-2)
         images[chosen] = blurred(images[chosen], sigma, reach=math.ceil(2 * self.blur))
         return images
+
+    def blurred_some(self, images: Tensor) -> Tensor:
+        """The same on a GPU: all are blurred and half are kept. To take half of them first, it
+        would have to be waited for until they are counted."""
+        some = (_uniform(images, 0, 1) < 0.5).view(-1, 1, 1, 1)
+        sigma = _uniform(images, 0, self.blur).clamp(min=1e-2)
+        return torch.where(some, blurred(images, sigma, reach=math.ceil(2 * self.blur)), images)
 
 
 def blurred(images: Tensor, sigma: Tensor, *, reach: int) -> Tensor:

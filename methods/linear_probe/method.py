@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.contract import Clock, Progress, Setting, Task, Volume
+from bench.data.transfer import to_device
 from bench.models.embeddings.labelled import labelled_chunks
 from bench.protocol import UNLABELLED
 from methods.linear_probe.features import FAMILIES
@@ -67,10 +68,10 @@ class LinearProbe:
         kept = self.encoder.volume(volume)
         found = []
         for part in torch.arange(len(kept)).split(BATCH):
-            scores = self.model(kept.take(part).to(self.device).float())
+            scores = self.model(to_device(kept.take(part), self.device).float())
             native = self.encoder.canvas.scores_back(scores, height, width)
-            found.append(native.argmax(dim=1).to(torch.uint8).cpu())
-        return torch.cat(found).numpy()
+            found.append(native.argmax(dim=1).to(torch.uint8))
+        return torch.cat(found).cpu().numpy()  # one wait for the device a volume
 
     def parameters(self) -> Iterable[Tensor]:
         """Those that are fitted; the encoder's are frozen."""

@@ -9,6 +9,8 @@ from segment_anything.modeling import Sam
 from torch import Tensor
 
 from bench.data.slices import Canvas
+from bench.data.transfer import constant
+from bench.models.sam.prompts import encode_prompts
 from bench.models.sam.rows import best_of_three, decode_rows
 from methods.persam.guided import guided_mask
 from methods.persam.places import Shape, boxes_of, extremes
@@ -30,8 +32,8 @@ def personal(sam: Sam, canvas: Canvas, rows: Rows) -> Tensor:
     refined, with its mask and then with its box too."""
     similar = similarity(rows.embedding, rows.targets)
     points = extremes(similar, canvas, rows.shape)
-    labels = torch.tensor([[1, 0]], device=points.device).expand(len(points), -1)
-    sparse, dense = sam.prompt_encoder(points=(points, labels), boxes=None, masks=None)
+    labels = constant((1, 0), torch.int64, points.device).expand(len(points), -1)
+    sparse, dense = encode_prompts(sam.prompt_encoder, (points, labels), None, None)
     cells = similar.shape[-1] / canvas.size
     inner = tuple(max(1, round(side * cells)) for side in canvas.inner(*rows.shape))
     guide = guidance(similar, (inner[0], inner[1]))
@@ -44,7 +46,7 @@ def three_scales(sam: Sam, canvas: Canvas, rows: Rows) -> tuple[Tensor, Tensor]:
     """PerSAM-F's start: SAM's three masks (R, 3, 4h, 4w) at the likeliest point (R, 1, 2)."""
     points = extremes(similarity(rows.embedding, rows.targets), canvas, rows.shape)[:, :1]
     labels = torch.ones(points.shape[:2], device=points.device)
-    sparse, dense = sam.prompt_encoder(points=(points, labels), boxes=None, masks=None)
+    sparse, dense = encode_prompts(sam.prompt_encoder, (points, labels), None, None)
     masks, _ = decode_rows(sam, rows.embedding, sparse, dense)
     return masks[:, 1:], points
 
@@ -69,12 +71,14 @@ def boxed(
     sam: Sam, canvas: Canvas, rows: Rows, points: Tensor, labels: Tensor, logits: Tensor
 ) -> Tensor:
     """Refined with mask and box; a mask without a pixel has no box and stays as it is."""
-    boxes, there = boxes_of(logits, canvas, rows.shape)
+    boxes, shown = boxes_of(logits, canvas, rows.shape)
+    there = shown.nonzero()[:, 0]  # by number: each use of a mask would count it anew
+    if not len(there):
+        return logits.clone()
     result = logits.clone()
-    if there.any():
-        result[there] = refined(
-            sam, rows.embedding[there], points[there], labels[there], logits[there], boxes[there]
-        )
+    result[there] = refined(
+        sam, rows.embedding[there], points[there], labels[there], logits[there], boxes[there]
+    )
     return result
 
 
@@ -87,5 +91,5 @@ def refined(
     boxes: Tensor | None = None,
 ) -> Tensor:
     """The best rated of the three masks for the points and the mask before."""
-    sparse, dense = sam.prompt_encoder(points=(points, labels), boxes=boxes, masks=logits[:, None])
+    sparse, dense = encode_prompts(sam.prompt_encoder, (points, labels), boxes, logits[:, None])
     return best_of_three(*decode_rows(sam, embedding, sparse, dense))

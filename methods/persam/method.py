@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from bench.contract import Clock, Progress, Setting, Task, Volume
+from bench.data.transfer import to_device
 from bench.models.checkpoints import card_of
 from bench.models.embeddings.labelled import Chunk, labelled_chunks
 from bench.models.logits import ABSENT, labels_of
@@ -87,12 +88,12 @@ class PerSam:
 
     def _look_at(self, chunk: Chunk) -> None:
         """Slices with a class count alike in its target, one or many."""
-        embedding = chunk.embedded.take().to(self.device).float()
-        labels = chunk.labels.to(self.device)
-        for each, label in zip(embedding, labels, strict=True):
+        embedding = to_device(chunk.embedded.take(), self.device).float()
+        labels = to_device(chunk.labels, self.device)
+        for each, label, here in zip(embedding, labels, chunk.labels, strict=True):
             for kind in range(self.classes):
-                mask = label == kind + 1
-                if mask.any():
+                if (here == kind + 1).any():  # on the host, where nobody waits for it
+                    mask = label == kind + 1
                     new = self.summary(cells_of(each, mask)) - self.targets[kind]
                     self.seen[kind] += 1
                     self.targets[kind] += new / self.seen[kind]
@@ -101,12 +102,12 @@ class PerSam:
     def predict(self, volume: Volume) -> np.ndarray:
         """Every class that the support shows is looked for, and found, in every slice."""
         result = np.zeros(volume.image.shape, dtype=np.uint8)
-        known = self.seen.nonzero()[:, 0]
+        known = self.seen.nonzero()[:, 0]  # waits once a volume
         if not len(known):
             return result
         kept = self.encoder.volume(volume)
         for part in torch.arange(len(volume.image)).split(SLICES):
-            embedding = kept.take(part).to(self.device).float()
+            embedding = to_device(kept.take(part), self.device).float()
             rows = Rows(
                 embedding.repeat_interleave(len(known), dim=0),
                 self.targets[known].repeat(len(part), 1),

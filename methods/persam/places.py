@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from bench.data.slices import Canvas
+from bench.data.transfer import constant
 
 Shape = tuple[int, int]
 """Rows and columns of the slices' own grid."""
@@ -40,5 +41,5 @@ def boxes_of(logits: Tensor, canvas: Canvas, shape: Shape) -> tuple[Tensor, Tens
 def _on_canvas(points: Tensor, canvas: Canvas, shape: Shape) -> Tensor:
     """Centres of pixels stay centres: (x + 0.5) * scale - 0.5."""
     rows, columns = canvas.inner(*shape)
-    scale = torch.tensor([columns / shape[1], rows / shape[0]], device=points.device)
+    scale = constant((columns / shape[1], rows / shape[0]), torch.float32, points.device)
     return (points + 0.5) * scale - 0.5

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from bench.train.full_precision import in_float32
+
 
 def mean(cells: Tensor) -> Tensor:
     """PerSAM: (N, C) -> (C,)"""
@@ -36,11 +38,13 @@ def cells_of(embedding: Tensor, mask: Tensor) -> Tensor:
     return embedding[:, small > 0].T
 
 
+@in_float32
 def similarity(embedding: Tensor, targets: Tensor) -> Tensor:
     """Cosines of the cells of embeddings (R, C, h, w) with one target each (R, C): (R, h, w)"""
     return torch.einsum("rchw,rc->rhw", F.normalize(embedding, dim=1), F.normalize(targets, dim=1))
 
 
+@in_float32
 def guidance(similar: Tensor, inner: tuple[int, int]) -> Tensor:
     """Similarities (R, h, w) -> what is added to the tokens' attention to the cells, (R, h * w).
 

@@ -33,6 +33,7 @@ def fit_weights(
     values = learned.clone().requires_grad_(True)
     optimiser = torch.optim.AdamW([values], lr=lr, eps=1e-4)
     share = 1 / torch.bincount(kinds, minlength=len(learned)).clamp(min=1)[kinds]
+    present = len(kinds.unique())
     length = steps if clock.step_limit is None else max(1, min(steps, clock.step_limit))
     for step in range(length):
         # A budget of seconds may end first; the rate is then at the end of its fall, too.
@@ -45,6 +46,4 @@ def fit_weights(
             loss.backward()
         optimiser.step()
         learned.copy_(values.detach())
-        yield Progress(
-            samples=len(masks), loss=float(loss.detach()) / len(kinds.unique()), epoch=True
-        )
+        yield Progress(samples=len(masks), loss=float(loss.detach()) / present, epoch=True)

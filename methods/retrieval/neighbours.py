@@ -7,9 +7,12 @@ from collections.abc import Iterator, Sequence
 import torch.nn.functional as F
 from torch import Tensor
 
+from bench.train.full_precision import in_float32
+
 Numbers = tuple[int, ...]
 
 
+@in_float32
 def ranked(query: Tensor, pool: Tensor, allowed: Tensor) -> Tensor:
     """(D, A) numbers of the allowed slices, most similar first; of equals, the first in the pool.
 

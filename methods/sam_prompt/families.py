@@ -13,6 +13,7 @@ from bench.data.slices import Canvas
 from bench.models.checkpoints import card_of
 from bench.models.sam import build_sam
 from bench.models.sam.frozen import frozen_sam
+from bench.models.sam.prompts import encode_prompts
 from bench.models.sam.rows import decode_rows
 from bench.models.sam2.encode import Features
 from bench.models.sam2.memory import Answer, decoded, rows_of
@@ -67,8 +68,8 @@ class PromptedSam:
         at, boxes = prompts.points.to(self.device), prompts.boxes
         points = (at, prompts.labels.to(self.device)) if boxes is None else None
         with autocast(self.precision, self.device):
-            sparse, dense = self.sam.prompt_encoder(
-                points=points, boxes=None if boxes is None else at.flatten(1), masks=None
+            sparse, dense = encode_prompts(
+                self.sam.prompt_encoder, points, None if boxes is None else at.flatten(1), None
             )
             masks, quality = decode_rows(self.sam, embedded[owner], sparse, dense)
         return (masks[:, 1:], quality[:, 1:]) if several else (masks[:, :1], quality[:, :1])

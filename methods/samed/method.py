@@ -23,6 +23,7 @@ from bench.models.trained import load_trained, trained_state
 from bench.train.augment import random_views
 from bench.train.augment_turns import turned_views
 from bench.train.losses import cross_entropy_squared_dice
+from bench.train.optimisers import adamw
 from bench.train.slicewise import (
     SliceRecipe,
     adjusted,
@@ -51,6 +52,7 @@ class SAMed:
             epochs=options.epochs,
             warm_up=options.warm_up,
             precision=options.precision,
+            compile=options.compile,
         )
         card = card_of("sam", setting.backbone["sam"])
         entry = sam_entry(card, image_size=options.image_size, values=options.values)
@@ -70,7 +72,7 @@ class SAMed:
         learned = [value for value in self.network.parameters() if value.requires_grad]
         yield from fit_slices(
             self.network,
-            torch.optim.AdamW(learned, lr=self.options.lr, weight_decay=self.options.weight_decay),
+            adamw(learned, lr=self.options.lr, weight_decay=self.options.weight_decay),
             support=task.support,
             canvas=self.canvas,
             clock=clock,
@@ -87,7 +89,13 @@ class SAMed:
         )
 
     def predict(self, volume: Volume) -> np.ndarray:
-        return predict_slices(self.network, volume, canvas=self.canvas, device=self.device)
+        return predict_slices(
+            self.network,
+            volume,
+            canvas=self.canvas,
+            device=self.device,
+            precision=self.options.precision,
+        )
 
     def parameters(self) -> Iterable[Tensor]:
         return self.network.parameters()

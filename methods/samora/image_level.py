@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
+from bench.train.full_precision import in_float32
 from methods.samora.matching import FEATURES, SMALL, distance, head
 from methods.samora.student import Student
 from methods.samora.views import contrast_views
@@ -48,11 +49,12 @@ class SimclrTeacher(nn.Module):
         return contrastive(self(torch.cat([one, other])))
 
 
+@in_float32
 def contrastive(features: Tensor, *, temperature: float = TEMPERATURE) -> Tensor:
     """NT-Xent of (2N, d): row i and row i + N are a pair, all other rows of the batch are not."""
-    unit = F.normalize(features.float(), dim=-1)
-    scores = unit @ unit.T / temperature
-    scores = scores.masked_fill(torch.eye(len(unit), dtype=torch.bool, device=unit.device), -1e9)
+    unit = F.normalize(features, dim=-1)
+    itself = torch.eye(len(unit), dtype=torch.bool, device=unit.device)
+    scores = (unit @ unit.T / temperature).masked_fill(itself, float("-inf"))
     pair = torch.arange(len(unit), device=unit.device).roll(len(unit) // 2)
     return F.cross_entropy(scores, pair)
 

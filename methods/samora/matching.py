@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bench.train.full_precision import in_float32
+
 FEATURES = 256
 """Channels in which student and teacher are compared."""
 HIDDEN = 2048
@@ -19,6 +21,7 @@ def head(width: int) -> nn.Module:
     )
 
 
+@in_float32
 def distance(student: Tensor, teacher: Tensor) -> Tensor:
     """(..., d) twice -> mean squared difference of the unit vectors: (2 - 2 cos) / d."""
-    return F.mse_loss(F.normalize(student.float(), dim=-1), F.normalize(teacher.float(), dim=-1))
+    return F.mse_loss(F.normalize(student, dim=-1), F.normalize(teacher, dim=-1))

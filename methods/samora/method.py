@@ -17,6 +17,7 @@ from bench.data.slices import Canvas
 from bench.models.checkpoints.fill import fill
 from bench.models.experts import load_experts
 from bench.options import given
+from bench.train.optimisers import adamw
 from bench.train.slicewise import adjusted, fit_slices, predict_slices
 from methods.samora.bases import BASES, views_of
 from methods.samora.choice import choice_of
@@ -54,7 +55,12 @@ class SAMora:
 
     def pretrain(self, task: Task, clock: Clock) -> Iterator[Progress]:
         self.student = self.parts.student(size=self.options.pretrain_size)
-        pool = SlicePool(task.unlabelled, Canvas(self.student.size), limit=self.options.pool_slices)
+        pool = SlicePool(
+            task.unlabelled,
+            Canvas(self.student.size),
+            limit=self.options.pool_slices,
+            device=self.device,
+        )
         stage = Stage1(
             teacher=self.options.teacher,
             lr=self.options.pretrain_lr,
@@ -87,7 +93,7 @@ class SAMora:
         ]
         yield from fit_slices(
             self.network,
-            torch.optim.AdamW(groups, weight_decay=self.options.weight_decay),
+            adamw(groups, weight_decay=self.options.weight_decay),
             support=task.support,
             canvas=self.canvas,
             clock=clock,
@@ -116,7 +122,13 @@ class SAMora:
         return self.base.loss(self.network, images, labels, epochs, self.options)
 
     def predict(self, volume: Volume) -> np.ndarray:
-        return predict_slices(self.network, volume, canvas=self.canvas, device=self.device)
+        return predict_slices(
+            self.network,
+            volume,
+            canvas=self.canvas,
+            device=self.device,
+            precision=self.options.precision,
+        )
 
     def parameters(self) -> Iterable[Tensor]:
         return self.network.parameters()

@@ -7,6 +7,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bench.train.full_precision import in_float32
 from methods.samora.student import Student
 from methods.samora.views import noisy
 
@@ -58,9 +59,9 @@ class PixelLevel(nn.Module):
         return restoration(self.decoder(student.embeddings(given)), clean)
 
 
+@in_float32
 def restoration(found: Tensor, clean: Tensor) -> Tensor:
     """0.9 Dice + 0.1 mean squared error; both (B, 1, S, S) in [0, 1], Dice of each slice alone."""
-    found, clean = found.float(), clean.float()
     return DICE * grey_dice(found, clean).mean() + (1 - DICE) * F.mse_loss(found, clean)
 
 

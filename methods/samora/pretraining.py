@@ -14,8 +14,11 @@ from torch import Tensor, nn
 
 from bench.contract import Clock, Progress
 from bench.data.slicepool import SlicePool
+from bench.train.ahead import Source
+from bench.train.convolutions import convolutional
 from bench.train.fit import FitPlan, fit
 from bench.train.fitted import FittedSchedule
+from bench.train.optimisers import adamw
 from bench.train.precision import Precision
 from bench.train.schedule import poly_decay_to_zero
 from bench.train.share import Share, parts, until_spent
@@ -78,13 +81,13 @@ def teach(
         share, level = Share(clock, part), LEVELS[name]
         if what == "teacher" or (level.teacher is not None and name not in teachers):
             assert level.teacher is not None
-            teachers[name] = level.teacher(student).to(device)
+            teachers[name] = convolutional(level.teacher(student), device)
         if what == "teacher":
             network = teachers[name]
             learned = list(network.parameters())
         else:
             given = (teachers[name],) if name in teachers else ()
-            network = level.expert(student, *given).to(device)
+            network = convolutional(level.expert(student, *given), device)
             learned = [*student.learn(name), *network.parameters()]
         work = train(network, learned, pool, share, stage=stage, what=what, device=device)
         yield from until_spent(work, share)
@@ -126,18 +129,19 @@ def train(
         decay=poly_decay_to_zero,
     )
 
-    def sample(chosen: Tensor) -> tuple[Tensor, ...]:
-        return network.prepare(pool.take(chosen).to(device))
+    def gather(chosen: Tensor) -> tuple[Tensor]:
+        return (pool.gather(chosen),)
+
+    def finish(slices: Tensor) -> tuple[Tensor, ...]:
+        return network.prepare(slices.float())
 
     yield from fit(
         network,
-        torch.optim.AdamW(
-            learned, lr=stage.teacher_lr if own else stage.lr, weight_decay=stage.weight_decay
-        ),
+        adamw(learned, lr=stage.teacher_lr if own else stage.lr, weight_decay=stage.weight_decay),
         clock=clock,
         plan=plan,
         count=len(pool),
-        sample=sample,
+        sample=Source(gather=gather, finish=finish),
         loss=network.loss,
         rate=rate,
         device=device,

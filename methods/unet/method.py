@@ -13,7 +13,9 @@ from monai.networks.nets import UNet as MonaiUNet
 from bench.contract import Clock, Progress, Setting, Task, Volume
 from bench.data.slices import Canvas, long_side
 from bench.options import given
+from bench.train.convolutions import convolutional
 from bench.train.losses import cross_entropy_dice
+from bench.train.optimisers import adamw
 from bench.train.schedule import poly_decay_to_zero
 from bench.train.slicewise import SliceRecipe, adjusted, fit_slices, predict_slices
 
@@ -41,27 +43,28 @@ class UNet:
 
     def _build(self, width: int) -> None:
         self.width = width
-        self.network = MonaiUNet(
+        network = MonaiUNet(
             spatial_dims=2,
             in_channels=1,
             out_channels=self.classes + 1,
             channels=[width * 2**level for level in range(self.options.levels)],
             strides=[2] * (self.options.levels - 1),
             num_res_units=2,
-        ).to(self.device)
+        )
+        self.network = convolutional(network, self.device)
 
     def adapt(self, task: Task, clock: Clock) -> Iterator[Progress]:
         self.size = self.size or self._fitting_size(task)
         options = self.options
         yield from fit_slices(
             self.network,
-            torch.optim.AdamW(
-                self.network.parameters(), lr=options.lr, weight_decay=options.weight_decay
-            ),
+            adamw(self.network.parameters(), lr=options.lr, weight_decay=options.weight_decay),
             support=task.support,
             canvas=Canvas(self.size),
             clock=clock,
-            recipe=adjusted(RECIPE, batch=options.batch, epochs=options.epochs),
+            recipe=adjusted(
+                RECIPE, batch=options.batch, epochs=options.epochs, compile=options.compile
+            ),
             loss=lambda images, labels, _: cross_entropy_dice(self.network(images), labels),
             device=self.device,
         )

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 import torch
 
-from methods.fewshot_decoder.lessons import Lessons, shots_of
+from methods.fewshot_decoder.lessons import Lessons, gathered, shots_of
 from methods.fewshot_decoder.prompts import (
     PromptRule,
     Shot,
@@ -142,7 +142,7 @@ def test_rows_of_different_lengths_are_padded() -> None:
 def test_a_batch_holds_what_belongs_together() -> None:
     torch.manual_seed(0)
     made = lessons()
-    embeddings, labels, classes, tokens, kinds = made.draw(torch.tensor([0, 2, 5]))
+    embeddings, labels, classes, tokens, kinds = gathered(made.choose(torch.tensor([0, 2, 5])))
     assert embeddings.shape == (3, 2, 4, 4)
     assert classes[:2].tolist() == [0, 1]
     assert 1.0 <= float(embeddings[0, 0, 0, 0]) < 1.3
@@ -159,7 +159,8 @@ def test_unlabelled_pixels_stay_so() -> None:
     one = slice_of(1.0, (1,), views=1)
     one.views[0].labels[5] = 255
     other = slice_of(2.0, (1,), views=1)
-    _, labels, *_ = lessons(slices=[one, other]).draw(torch.tensor([0]))
+    chosen = lessons(slices=[one, other]).choose(torch.tensor([0]))
+    _, labels, *_ = gathered(chosen)
     assert (labels[0, 5] == 255).all()
 
 

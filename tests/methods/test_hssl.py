@@ -256,7 +256,7 @@ def test_from_scratch_there_is_no_pretraining() -> None:
     assert isinstance(CARD, MethodCard)
     assert CARD.pretrains({**CARD.defaults, "terms": "none"}) is None
     assert CARD.pretrains(CARD.defaults) is not None
-    own = {"lr", "encoder_lr", "weight_decay", "batch", "epochs"}
+    own = {"lr", "encoder_lr", "weight_decay", "batch", "epochs", "compile"}
     assert CARD.pretrain is not None
     assert set(CARD.options) - set(CARD.pretrain.options) == own
 

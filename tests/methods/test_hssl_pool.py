@@ -32,13 +32,13 @@ def test_datasets_are_drawn_alike(pool: DomainPool) -> None:
     assert pool.names == ("large", "small")
     assert len(pool) == 208
     torch.manual_seed(0)
-    tasks = pool.draw(4000).tasks
+    tasks = pool.gather(pool.choose(4000)).tasks
     assert float((tasks == 1).float().mean()) == pytest.approx(0.5, abs=0.03)
 
 
 def test_slices_go_with_their_dataset_and_their_part(pool: DomainPool) -> None:
     torch.manual_seed(1)
-    drawn = pool.draw(500)
+    drawn = pool.gather(pool.choose(500))
     assert drawn.slices.shape == (500, 1, 16, 16)
     assert sorted(drawn.parts.unique().tolist()) == [0, 1, 2, 3]
     for task, slices in ((0, 20), (1, 8)):

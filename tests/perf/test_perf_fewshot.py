@@ -22,7 +22,7 @@ from bench.models.checkpoints import card_of
 from bench.models.sam import make_sam
 from bench.worker.clock import MethodClock
 from methods.fewshot_decoder.collection import Collection
-from methods.fewshot_decoder.lessons import Lessons, shots_of
+from methods.fewshot_decoder.lessons import Lessons, gathered, shots_of
 from methods.fewshot_decoder.method import FewshotDecoder
 from methods.fewshot_decoder.targets import operator
 from tests.methods.test_unet import squares
@@ -68,7 +68,7 @@ class Epoch:
     def __call__(self, *, kept: bool) -> None:
         order = torch.arange(len(self.lessons))
         for chosen in order.split(4):
-            embeddings, *rest = self.lessons.draw(chosen)
+            embeddings, *rest = gathered(self.lessons.choose(chosen))
             if not kept:  # the same number of slices, through the encoder
                 some = self.images[chosen % len(self.images)]
                 side = self.images.shape[-1]

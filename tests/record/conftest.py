@@ -81,6 +81,7 @@ def whole() -> dict[str, Any]:
             "overshoot_steps": 0,
             "ended": "budget",
             "embeddings": None,
+            "peak_device_bytes": None,
             "key": "fedcba9876543210",
             "reused": True,
             "pool": 5,
@@ -98,6 +99,7 @@ def whole() -> dict[str, Any]:
                 "computed_seconds": 1.5,
                 "owed_seconds": 2.5,
             },
+            "peak_device_bytes": 10**8,
         },
         "curve": [{**moment, "loss": 0.7, "dice": 0.5, "classes": {"gland": 0.5, "lesion": None}}],
         "convergence": {
@@ -166,6 +168,7 @@ def whole() -> dict[str, Any]:
             "cpu_seconds": 80.0,
             "background_cpu_seconds": 0.5,
             "deterministic": None,
+            "predict_limit": 600.0,
         },
         "files": {"log": None, "predictions": None, "state": None},
         "interruptions": [

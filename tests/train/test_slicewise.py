@@ -14,6 +14,7 @@ from bench.data.intensity import normalised
 from bench.data.slices import Canvas
 from bench.protocol import UNLABELLED
 from bench.train.losses import cross_entropy_squared_dice
+from bench.train.precision import Precision
 from bench.train.slicewise import (
     SliceRecipe,
     adjusted,
@@ -133,6 +134,15 @@ def test_it_learns_and_predicts_on_the_volumes_own_grid() -> None:
     assert (found.shape, found.dtype) == (given.image.shape, np.uint8)
     assert (found == given.label).mean() > 0.97
     assert network.seen[-2:] == [(4, False), (2, False)]  # in batches, in evaluation mode
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("auto", "float32"), ("bf16", "bfloat16")])
+def test_it_predicts_in_the_precision_of_its_training(precision: Precision, dtype: str) -> None:
+    network, seen = halved(), []
+    network.score.register_forward_hook(lambda *call: seen.append(call[-1].dtype))
+    given = bars(case="e")
+    predict_slices(network, given, canvas=Canvas(32), device="cpu", precision=precision)
+    assert set(seen) == {getattr(torch, dtype)}
 
 
 @pytest.mark.parametrize("shape", [(1, 32, 32), (5, 40, 23), (3, 7, 90)])

@@ -15,6 +15,7 @@ from segment_anything.modeling.common import MLPBlock
 from segment_anything.modeling.transformer import Attention
 from torch import Tensor, nn
 
+from bench.data.transfer import to_device
 from bench.errors import unknown
 from bench.protocol import UNLABELLED
 
@@ -67,7 +68,7 @@ def class_noise(features: Tensor, labels: Tensor) -> Tensor:
     deviation = torch.zeros(UNLABELLED + 1, device=features.device)
     if len(present):
         rarest_first = present[counts[present].argsort(stable=True)]
-        deviation[rarest_first] = noise_of_ranks(len(present)).to(features.device)
+        deviation[rarest_first] = to_device(noise_of_ranks(len(present)), features.device)
     return torch.randn_like(features) * deviation[flat][:, None].to(features.dtype)
 
 

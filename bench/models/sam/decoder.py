@@ -15,6 +15,7 @@ from segment_anything.modeling.mask_decoder import MLP
 from torch import Tensor, nn
 
 from bench.errors import RequestError
+from bench.models.sam.norm import with_channel_norms
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +89,7 @@ class PromptFreeDecoder(nn.Module):
 
 def _widened(source: MaskDecoder, tokens: int) -> MaskDecoder:
     """A trainable copy with this number of mask tokens, all that depends on it drawn anew."""
-    decoder = deepcopy(source)
+    decoder: MaskDecoder = with_channel_norms(deepcopy(source))
     width = decoder.transformer_dim
     device = source.iou_token.weight.device
     first, *_, last = source.iou_prediction_head.layers

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
-from segment_anything.modeling.common import LayerNorm2d
 from segment_anything.modeling.mask_decoder import MLP
 from torch import Tensor, nn
+
+from bench.models.sam.norm import ChannelNorm
 
 MLP_DEPTH = 5
 
@@ -18,17 +19,17 @@ class PixelDecoder(nn.Module):
         super().__init__()
         self.output_upscaling = nn.Sequential(
             nn.ConvTranspose2d(width, width // 4, kernel_size=2, stride=2),
-            LayerNorm2d(width // 4),
+            ChannelNorm(width // 4),
             nn.GELU(),
             nn.ConvTranspose2d(width // 4, width // 8, kernel_size=2, stride=2),
             nn.GELU(),
         )
         self.skip_connect = nn.Sequential(
             nn.ConvTranspose2d(width // 4, width // 8, kernel_size=2, stride=2),
-            LayerNorm2d(width // 8),
+            ChannelNorm(width // 8),
             nn.GELU(),
             nn.ConvTranspose2d(width // 8, width // 16, kernel_size=2, stride=2),
-            LayerNorm2d(width // 16),
+            ChannelNorm(width // 16),
             nn.GELU(),
         )
         self.output_hypernetworks_mlps = nn.ModuleList(
