@@ -53,7 +53,7 @@ class Aside:
         if self.worker.inline:
             return
         spare = SHARE * seconds
-        same = self.tested.cpu * self.probed.voxels / max(1, self.tested.voxels)
+        same = max(0.0, self.tested.cpu) * self.probed.voxels / max(1, self.tested.voxels)
         if self.probed.cpu > ROOM * same + COLD + spare:
             raise MethodError(
                 f"predicting for the probe took {self.probed.cpu:.1f} s of CPU, as many voxels of "

@@ -27,6 +27,7 @@ class EmbeddingKeeper:
     """`ledger` is that of the phase that runs; a prediction has one of its own.
 
     What an embedding cost is measured here: from the answer that it is missing to its arrival.
+    `cpu`: all that so far, in CPU seconds.
     """
 
     def __init__(self, storage: FolderStorage, worker: Worker) -> None:
@@ -35,6 +36,9 @@ class EmbeddingKeeper:
         worker.on("find_embeddings", self.find)
         worker.on("keep_embeddings", self.keep)
         self.ledger = Ledger()
+        self._worker = worker
+        self.cpu = 0.0
+        self._cpu_before = 0.0
         self._answered = time.perf_counter()
 
     def find(self, facts: Mapping[str, Any]) -> tuple[dict[str, Any], list[int]]:
@@ -43,15 +47,17 @@ class EmbeddingKeeper:
         self.ledger.enter(
             found={f"{shelf}/{name}": entry.seconds for name, entry in found.items()}, computed={}
         )
-        return self._handed_over(shelf, found)
+        return self._handed_over(shelf, found, waits=len(found) < len(names))
 
     def keep(self, facts: Mapping[str, Any]) -> tuple[dict[str, Any], list[int]]:
         shelf, names = _checked(facts)
         seconds = (time.perf_counter() - self._answered) / max(1, len(names))
+        self.cpu += self._worker.cpu_seconds() - self._cpu_before
         entries = {name: self._received(place, seconds) for place, name in enumerate(names)}
         self.ledger.enter(found={}, computed={f"{shelf}/{name}": seconds for name in entries})
         kept = self.storage.keep(shelf, entries)
-        return self._handed_over(shelf, {n: e for n, e in kept.items() if e is not entries[n]})
+        stored = {name: entry for name, entry in kept.items() if entry is not entries[name]}
+        return self._handed_over(shelf, stored, waits=True)
 
     def _received(self, place: int, seconds: float) -> Entry:
         content = read_handed(self.out / f"{OUT}{place}", most=_MOST)
@@ -61,8 +67,9 @@ class EmbeddingKeeper:
             raise ValueError(f"an embedding that is damaged: {error}") from error
 
     def _handed_over(
-        self, shelf: str, found: Mapping[str, Entry]
+        self, shelf: str, found: Mapping[str, Entry], *, waits: bool
     ) -> tuple[dict[str, Any], list[int]]:
+        """waits: for embeddings that the worker computes now"""
         names, files = [], []
         for name in found:
             try:
@@ -70,6 +77,8 @@ class EmbeddingKeeper:
             except OSError:
                 continue  # removed since: the worker computes it, or has it in memory
             names.append(name)
+        if waits:
+            self._cpu_before = self._worker.cpu_seconds()
         self._answered = time.perf_counter()
         return {"names": names}, files
 

@@ -155,6 +155,7 @@ class Run:
         before, self.embeddings.ledger = self.embeddings.ledger, Ledger()
         try:
             with volume.opened() as (facts, files):
+                computed = self.embeddings.cpu
                 with self.aside.counted(spent, volume.volume.image.size):
                     began = time.perf_counter()
                     found = self.worker.call("predict", files, volume=facts)
@@ -162,7 +163,7 @@ class Run:
             self.seconds += seconds
             account = self.embeddings.ledger.account
             seconds += account.owed_seconds  # a prediction costs what it costs on a new image
-            spent.cpu -= account.computed_seconds * self.unit.threads  # others find them
+            spent.cpu -= self.embeddings.cpu - computed  # other volumes' may be there already
         finally:
             self.embeddings.ledger = before
         if self.cold is None:

@@ -96,3 +96,10 @@ def stated(first: float, again: float) -> Aside:
     worker.hashing = again
     assert aside.state(aside.restated) == "abc"
     return aside
+
+
+def test_an_embedding_that_is_computed_is_nobody_s_prediction() -> None:
+    """What it took is taken off; measured apart, that may be a little more than all there was."""
+    aside = aside_of(probe=1.0, test=1.0)
+    aside.probed.cpu, aside.tested.cpu = -0.1, -0.3
+    aside.check(0.0)
