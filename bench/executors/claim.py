@@ -69,7 +69,9 @@ def fail(unit: Unit, reason: str) -> Event:
     log = f"logs/{unit.key}.log"
     kept = log if (Path(unit.results) / log).is_file() else None
     trail = Trail(unit)
-    machine = trail.machine or describe_machine(unit.device, unit.threads, look=False)
+    machine = trail.machine or describe_machine(
+        unit.device, unit.threads, look=False, jobs_per_gpu=unit.jobs_per_gpu
+    )
     record = Record(
         **identity(unit, machine),
         status="failed",

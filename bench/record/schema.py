@@ -130,6 +130,7 @@ class Phase(Part):
     overshoot_steps: Count = 0
     ended: Literal["budget", "method", "none"] = "none"
     embeddings: EmbeddingUse | None = None
+    peak_device_bytes: Count | None = None
 
 
 class Pretraining(Phase):
@@ -193,6 +194,7 @@ class Throughput(Part):
 class Resources(Part):
     peak_host_bytes: Count
     peak_device_bytes: Count | None
+    predict_peak_device_bytes: Count | None = None
     trainable_parameters: Count | None
     total_parameters: Count | None
 
@@ -231,6 +233,7 @@ class Machine(Part):
     memory_gb: Real
     device: str
     device_memory_gb: Real | None = None
+    jobs_per_gpu: Count | None = None
 
 
 class Harness(Part):

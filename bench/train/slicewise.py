@@ -40,6 +40,7 @@ from bench.options import AUTO
 from bench.train.augment import random_views
 from bench.train.fit import FitPlan, fit
 from bench.train.fitted import FittedSchedule
+from bench.train.halving import Halving
 from bench.train.precision import Precision
 from bench.train.schedule import Decay, poly_decay, poly_decay_to_zero, progress_of
 
@@ -192,9 +193,10 @@ def predict_slices(
     network.eval()
     batch = batch or (CPU_PREDICT_BATCH if torch.device(device).type == "cpu" else PREDICT_BATCH)
     height, width = volume.image.shape[1:]
-    found = []
-    for stack in torch.from_numpy(normalised(volume)).split(batch):
-        scores = network(canvas.images(stack.to(device)))
-        native = canvas.scores_back(scores.float(), height, width)
-        found.append(highest(native).cpu())
-    return torch.cat(found).numpy()
+    slices = torch.from_numpy(normalised(volume))
+
+    def labels(part: slice) -> Tensor:
+        scores = network(canvas.images(slices[part].to(device)))
+        return highest(canvas.scores_back(scores.float(), height, width)).cpu()
+
+    return torch.cat([*Halving(batch, device).parts(labels, len(slices))]).numpy()

@@ -22,7 +22,8 @@ def carried(run: Run) -> dict[str, Any]:
         "probe_seconds": run.probe_seconds,
         "scoring_seconds": run.scorer.seconds,
         "wall_seconds": time.perf_counter() - run.began,
-        "peaks": _peaks(resources(run)),
+        "host_peak": resources(run).peak_host_bytes,
+        "device_peaks": dict(run.peaks.found),
     }
 
 
@@ -34,17 +35,12 @@ def take_up(run: Run, found: Mapping[str, Any]) -> None:
     run.probe_seconds += found["probe_seconds"]
     run.scorer.seconds += found["scoring_seconds"]
     run.began -= found["wall_seconds"]
-    run.peaks = found["peaks"]
+    run.host_peak = found["host_peak"]
+    run.peaks.add(found["device_peaks"])
     assert run.trail is not None
     run.trail.resumed()
 
 
 def resources(run: Run) -> Resources:
-    now = measure_resources(run.method, run.unit.device)
-    host, device = (max(pair) for pair in zip(run.peaks, _peaks(now), strict=True))
-    on_device = None if now.peak_device_bytes is None else device
-    return now.model_copy(update={"peak_host_bytes": host, "peak_device_bytes": on_device})
-
-
-def _peaks(found: Resources) -> tuple[int, int]:
-    return found.peak_host_bytes, found.peak_device_bytes or 0
+    now = measure_resources(run.method, run.peaks)
+    return now.model_copy(update={"peak_host_bytes": max(run.host_peak, now.peak_host_bytes)})

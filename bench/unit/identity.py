@@ -21,6 +21,7 @@ def identity(unit: Unit, machine: Machine | None = None) -> dict[str, Any]:
         "request": unit.request,
         "method": unit.method,
         "data": unit.data,
-        "machine": machine or describe_machine(unit.device, unit.threads),
+        "machine": machine
+        or describe_machine(unit.device, unit.threads, jobs_per_gpu=unit.jobs_per_gpu),
         "versions": versions(),
     }

@@ -37,7 +37,9 @@ def versions() -> dict[str, str]:
     return found
 
 
-def describe_machine(device: str, threads: int, *, look: bool = True) -> Machine:
+def describe_machine(
+    device: str, threads: int, *, look: bool = True, jobs_per_gpu: int = 1
+) -> Machine:
     """No host name, no user: only what a timing depends on. `look`: False where the GPU of this
     machine may be another one than the unit's."""
     facts = {
@@ -51,6 +53,8 @@ def describe_machine(device: str, threads: int, *, look: bool = True) -> Machine
     }
     if device.startswith("cuda"):
         facts["device"], facts["device_memory_gb"] = _gpu(device) if look else (device, None)
+    if jobs_per_gpu > 1:
+        facts["jobs_per_gpu"] = jobs_per_gpu
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     return Machine(fingerprint=digest[:12], **facts)
 

@@ -20,7 +20,7 @@ from bench.errors import RequestError
 from bench.record.schema import Phase, Pretraining
 from bench.record.whole import clear_scratch, whole
 from bench.unit.clock import BudgetClock
-from bench.unit.device import synchroniser
+from bench.unit.device import PRETRAIN, DevicePeaks, synchroniser
 from bench.unit.drive import drive
 from bench.unit.rng import RandomStream
 from bench.unit.saved import SavedState, place_of
@@ -92,8 +92,7 @@ def _pretrain(
         savepoint=Savepoint(saved),
     )
     unlabelled_only = replace(task, support=())
-    return drive(
-        method.pretrain(unlabelled_only, clock),
-        clock=clock,
-        random=random,
-    ).phase
+    peaks = DevicePeaks(unit.device)
+    with peaks.of(PRETRAIN):
+        phase = drive(method.pretrain(unlabelled_only, clock), clock=clock, random=random).phase
+    return phase.model_copy(update={"peak_device_bytes": peaks.found.get(PRETRAIN)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from bench.record.whole import clear_scratch, whole
 from bench.unit import stop
 from bench.unit.carried import carried, take_up
 from bench.unit.clock import BudgetClock
-from bench.unit.device import synchroniser
+from bench.unit.device import ADAPT, PREDICT, DevicePeaks, synchroniser
 from bench.unit.drive import Drive, Lap, drive
 from bench.unit.predicting import checked
 from bench.unit.rng import RandomStream, prediction_stream
@@ -50,9 +50,10 @@ class Run:
     cold: float | None = None
     predictions: dict[str, np.ndarray] = field(default_factory=dict)
     best: tuple[float, dict[str, Any]] | None = None
-    peaks: tuple[int, int] = (0, 0)
+    host_peak: int = 0
 
     def __post_init__(self) -> None:
+        self.peaks = DevicePeaks(self.unit.device)
         self.random = RandomStream(self.seed)
 
     def timed(self, work: Callable[[], Any]) -> Any:
@@ -68,13 +69,16 @@ class Run:
             return Drive(phase=Phase(), laps=())
         budget = self.unit.request.budget
         oracle = self.unit.request.val == "oracle"
-        result = drive(
-            self.method.adapt(task, clock),
-            clock=clock,
-            random=self.random,
-            probe=self.probe if self.unit.probe else None,
-            probes=max(budget.probes, 1) if oracle else budget.probes,
-        )
+        with self.peaks.of(ADAPT):
+            result = drive(
+                self.method.adapt(task, clock),
+                clock=clock,
+                random=self.random,
+                probe=self.probe if self.unit.probe else None,
+                probes=max(budget.probes, 1) if oracle else budget.probes,
+            )
+        peak = {"peak_device_bytes": self.peaks.found.get(ADAPT)}
+        result = replace(result, phase=result.phase.model_copy(update=peak))
         if oracle and self.best is not None:
             self.method.load_state_dict(self.best[1])
         return result
@@ -109,7 +113,7 @@ class Run:
         synchronise()
         began = time.perf_counter()
         # The same stream for every volume and probe.
-        with prediction_stream(self.seed).use(), ledger.use():
+        with self.peaks.of(PREDICT), prediction_stream(self.seed).use(), ledger.use():
             prediction = self.method.predict(volume)
         synchronise()
         seconds = time.perf_counter() - began

@@ -21,7 +21,7 @@ from bench.unit.spec import Unit
 from bench.unit.state import load_state, save_state
 
 SKELETON = "skeleton"
-LAYOUT = 2
+LAYOUT = 3
 """Of what the harness saves beside a method's own parts. To be raised where that changes: what an
 earlier version saved is then left alone."""
 

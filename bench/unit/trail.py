@@ -90,7 +90,8 @@ class Trail:
 
     def begin(self) -> None:
         """This start is an interruption, too, unless it comes to its record."""
-        self.machine = describe_machine(self.unit.device, self.unit.threads)
+        unit = self.unit
+        self.machine = describe_machine(unit.device, unit.threads, jobs_per_gpu=unit.jobs_per_gpu)
         self._write()
 
     def stopped(self, *, saved: bool) -> None:

@@ -163,3 +163,4 @@ def replace() -> None:
             if hasattr(part, name):
                 setattr(part, name, value)
     torch._C._cuda_setMemoryFraction = set_fraction
+    torch._C._cuda_getMemoryFraction = lambda index: MEMORIES[ordinal(index)].fraction

@@ -24,6 +24,8 @@ def run(func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     try:
         return func(*args, **kwargs)
     except (RuntimeError, NotImplementedError) as error:
+        if "DefaultCPUAllocator" in str(error):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate more.") from None
         if "not implemented for 'Half'" not in str(error) and "'BFloat16'" not in str(error):
             raise
     return _in_float(func, args, kwargs)

@@ -21,8 +21,11 @@ from bench.models.embeddings.inputs import Inputs
 from bench.models.embeddings.ledger import current_ledger
 from bench.models.embeddings.recipe import Recipe
 from bench.models.embeddings.room import Room, mark_used
+from bench.train.halving import Halving
 
 MAX_BYTES = 20 * 10**9
+MOST = 1 << 10
+"""Images that are ever encoded at once; a caller's batch is less."""
 
 Encode = Callable[[Tensor], Tensor | Mapping[str, Tensor]]
 """Images (N, channels, size, size) -> (N, ...), one output or several by name."""
@@ -93,10 +96,14 @@ class EmbeddingCache:
         """One batch through the encoder; its seconds in equal parts."""
         self._synchronise()
         began = time.perf_counter()
-        with torch.inference_mode():
-            output = encode(inputs.load(images))
+        def encoded(part: slice) -> dict[str, Tensor]:
+            output = encode(inputs.load(images[part]))
             named = {EMBEDDING: output} if isinstance(output, Tensor) else dict(output)
-            stored = {name: _stored(name, values, recipe) for name, values in named.items()}
+            return {name: _stored(name, values, recipe) for name, values in named.items()}
+
+        with torch.inference_mode():
+            parts = [*self._halving.parts(encoded, len(images))]
+        stored = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
         self._synchronise()
         seconds = (time.perf_counter() - began) / len(images)
         for name, values in stored.items():
@@ -128,6 +135,10 @@ class EmbeddingCache:
             )
             return entry
         return kept or entry  # another process may have removed it at once
+
+    @cached_property
+    def _halving(self) -> Halving:
+        return Halving(MOST, self.device)
 
     @cached_property
     def _room(self) -> Room:
