@@ -4,13 +4,17 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.ready
 
-.PHONY: demo test faults bench lint setup leaderboard clean
+.PHONY: demo test test-all faults bench lint setup leaderboard clean
 
 demo: $(STAMP)
 	$(PY) -m bench demo
 
 test: $(STAMP)
 	$(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+
+# And every method from end to end on a pretend GPU of each kind: ten minutes more.
+test-all: test
+	$(PY) -m pytest -n 2 tests/cuda -m thorough
 
 # Two hundred kills, a full disk at every write: an hour. `make test` runs a bounded form of each.
 faults: $(STAMP)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import threading
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,26 +14,9 @@ from tests.pretend_cuda.dispatch import Mode
 from tests.pretend_cuda.kernels import scaled_dot_product_attention
 from tests.pretend_cuda.loading import pretend_load, rebuilt
 from tests.pretend_cuda.randomness import Generator
+from tests.pretend_cuda.version import refusal
 
-CONSTRAINTS = Path(__file__).resolve().parents[2] / "constraints.txt"
 _installed: list[Any] = []
-
-
-def pinned_version() -> str:
-    """Of torch, in constraints.txt."""
-    found = re.search(r"^torch==(\S+)", CONSTRAINTS.read_text(encoding="utf-8"), re.MULTILINE)
-    assert found is not None
-    return found[1]
-
-
-def refusal() -> str | None:
-    """Why it cannot be installed here."""
-    pinned, here = pinned_version(), torch.__version__
-    if here.split("+")[0] != pinned.split("+")[0]:
-        return f"pretend CUDA: written for torch {pinned} (constraints.txt), and this is {here}"
-    if torch.version.cuda is None:
-        return f"pretend CUDA: torch {here} is built without CUDA, and knows no CUDA tensors"
-    return None
 
 
 def install() -> None:
