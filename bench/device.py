@@ -33,10 +33,10 @@ def resolve_device(given: str) -> str:
     index = int(given.partition(":")[2] or 0)
     if index >= torch.cuda.device_count():
         raise RequestError(f"device={given}: there is no such GPU here; there are {gpu_list()}")
-    problems = [arch_problem(i) for i in ([index] if ":" in given else _all())]
-    for problem in problems:
-        if problem is not None:
-            raise RequestError(f"device={given}: {problem}; device=cpu runs on the CPU")
+    for number in [index] if ":" in given else range(torch.cuda.device_count()):
+        lacking = arch_problem(number)
+        if lacking is not None:
+            raise RequestError(f"device={given}: {lacking}; device=cpu runs on the CPU")
     return "cuda" if given == "auto" else given
 
 
@@ -48,12 +48,6 @@ def check_device_word(given: str) -> None:
     raise RequestError(
         f"device={given}: it is auto, cpu, cuda, or one GPU by its number, as cuda:0{there}"
     )
-
-
-def _all() -> range:
-    import torch
-
-    return range(torch.cuda.device_count())
 
 
 def cpu_name() -> str:

@@ -106,7 +106,9 @@ class Local:
     def running(self) -> list[UnitProcess]:
         return [job.process for job in self._running]
 
-    def _start(self, unit: Unit, lock: FileLock, slot: int, slots: int, gpus: Sequence[str]) -> _Job:
+    def _start(
+        self, unit: Unit, lock: FileLock, slot: int, slots: int, gpus: Sequence[str]
+    ) -> _Job:
         threads = int(self.threads or default_threads(slots))
         gpu = gpus[slot % len(gpus)] if gpus else None
         process = start(unit, threads=threads, gpu=gpu)

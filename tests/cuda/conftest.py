@@ -77,7 +77,7 @@ class Gpus:
     def words(self, *words: str) -> list[str]:
         given = list(words)
         if words[0] == "run":
-            given += [*TINY, f"dataset.root={self.volumes}", "executor.threads=1"]
+            given += [*TINY, f"dataset.root={self.volumes}"]
         if words[0] in ("run", "doctor", "predict"):
             given.append(f"data.cache={self.cache}")
         return [sys.executable, "-m", "bench", *given]

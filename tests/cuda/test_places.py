@@ -20,7 +20,8 @@ def test_one_of_two_by_its_number(gpus: Gpus, tmp_path: Path) -> None:
     assert done.code == 0, done.out + done.err
     record = found(tmp_path)["unet"]
     assert (record.machine.device, record.status) == ("Pretend GPU 1", "done")
-    assert (record.resources and record.resources.peak_device_bytes or 0) > 0
+    assert record.resources is not None
+    assert (record.resources.peak_device_bytes or 0) > 0
 
 
 def test_a_list_of_visible_ones_is_counted_from_its_first(gpus: Gpus, tmp_path: Path) -> None:
@@ -118,9 +119,10 @@ def test_doctor_lists_every_gpu(gpus: Gpus) -> None:
 def test_a_unit_on_the_cpu_takes_nothing_of_a_gpu(gpus: Gpus, tmp_path: Path) -> None:
     """Not even a process that sees a GPU: SAM 2's package would put tables on it."""
     counts = tmp_path / "counts"
-    for name, executor in (("local", "local"), ("inline", "inline")):
-        done = gpus("run", "method=retrieval", "budget.seconds=1", "budget.probes=0", "device=cpu",
-                    f"executor={executor}", f"results={tmp_path / name}", counts=counts)  # fmt: skip
+    words = ("run", "method=retrieval", "budget.seconds=1", "budget.probes=0", "device=cpu")
+    for name in ("local", "inline"):
+        results = f"results={tmp_path / name}"
+        done = gpus(*words, f"executor={name}", results, counts=counts)
         assert done.code == 0, done.out + done.err
     assert not counts.exists(), counts.read_text()
 
@@ -129,5 +131,3 @@ def test_a_cluster_gives_out_gpus_by_itself(bench: Bench, tmp_path: Path) -> Non
     done = bench("run", "method=unet", "executor=slurm", "device=cuda:1", f"results={tmp_path}")
     assert done.code == 2
     assert "device=cuda:1: executor=slurm gives each job its GPUs; say cuda" in done.err
-
-

@@ -1,7 +1,7 @@
 """How often the host waited for the device, and how often they copied, with the lines that did it.
 
-    {"argv": [...], "gpus": [0], "counts": {"sync": 3, ...}, "peaks": {"0": 123},
-     "lines": [["sync", "bench/train/micro.py:74", 2], ...]}
+{"argv": [...], "gpus": [0], "counts": {"sync": 3, ...}, "peaks": {"0": 123},
+ "lines": [["sync", "bench/train/micro.py:74", 2], ...]}
 """
 
 from __future__ import annotations

@@ -67,7 +67,9 @@ def scaled_dot_product_attention(host: Any) -> Any:
             )  # fmt: skip
         if torch.is_autocast_enabled("cuda"):
             to = torch.get_autocast_dtype("cuda")
-            query, key, value = (x.to(to) if x.is_floating_point() else x for x in (query, key, value))
+            query, key, value = (
+                x.to(to) if x.is_floating_point() else x for x in (query, key, value)
+            )
             if attn_mask is not None and attn_mask.is_floating_point():
                 attn_mask = attn_mask.to(to)
         found = {query.dtype, key.dtype, value.dtype}

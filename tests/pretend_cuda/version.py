@@ -24,7 +24,8 @@ def refusal() -> str | None:
     if here.split("+")[0] != pinned.split("+")[0]:
         return f"pretend CUDA: written for torch {pinned} (constraints.txt), and this is {here}"
     spec = find_spec("torch")
-    assert spec is not None and spec.origin is not None
+    assert spec is not None
+    assert spec.origin is not None
     facts = (Path(spec.origin).parent / "version.py").read_text(encoding="utf-8")
     if re.search(r"^cuda.*= None$", facts, re.MULTILINE):
         return f"pretend CUDA: torch {here} is built without CUDA, and knows no CUDA tensors"

@@ -96,6 +96,7 @@ class EmbeddingCache:
         """One batch through the encoder; its seconds in equal parts."""
         self._synchronise()
         began = time.perf_counter()
+
         def encoded(part: slice) -> dict[str, Tensor]:
             output = encode(inputs.load(images[part]))
             named = {EMBEDDING: output} if isinstance(output, Tensor) else dict(output)
