@@ -6,7 +6,6 @@ import os
 import random
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -45,7 +44,7 @@ class Loader:
         return batch
 
 
-def working(loader: Any, *, workers: int, pinned: bool) -> Iterator[Any]:
+def working(loader: Any, *, workers: int, pinned: bool) -> MultiThreadedAugmenter | Pinned:
     """Batches of `loader` made by `workers` processes.
 
     nnU-Net's own augmenter hands batches out as they come, which no seed fixes. This one, of the
@@ -94,8 +93,8 @@ class Pinned:
             ) from error
 
     def _finish(self) -> None:
-        """As the augmenter's own: ends the workers, and a thread that waits for them."""
-        self.batches.abort_event.set()
+        """As the augmenter's own: ends the workers. The batch that is on its way comes first: a
+        worker that ends meanwhile would take its sender away."""
         self._thread.shutdown(wait=True, cancel_futures=True)
         self.batches._finish()
 

@@ -17,7 +17,12 @@ from tests.cuda.conftest import Gpus, found
 METHODS = sorted(discover().methods)
 NO_GPU = ("control_atlas", "control_empty", "control_nearest")
 """Methods without anything on the device."""
-SWEEP = ("run", "method=all", "budget.seconds=1", "budget.probes=1", "keep=state")
+BUDGET = ("run", "budget.seconds=1", "budget.probes=1", "keep=state")
+ALONE = {
+    "hssl": ("method.image_size=32", "method.pretrain_size=32", "method.width=4"),
+    "nnunet": ("method.workers=1",),
+}
+"""Methods that get other options for their size, or that have processes of their own."""
 KINDS = [
     pytest.param("8.0", id="bf16"),
     pytest.param("7.5", id="fp16", marks=pytest.mark.thorough),
@@ -28,11 +33,15 @@ KINDS = [
 def swept(
     request: pytest.FixtureRequest, gpus: Gpus, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, str]:
-    """The folder of results, and the GPU's capability. One process for all methods: each of its own
-    would import torch for longer than it adapts."""
+    """The folder of results, and the GPU's capability. One process for most methods: each of its
+    own would import torch for longer than it adapts."""
     results = tmp_path_factory.mktemp("results")
-    done = gpus(*SWEEP, "executor=inline", f"results={results}", capability=request.param)
-    assert done.out.startswith("device cuda · "), done.out + done.err
+    together = ",".join(method for method in METHODS if method not in ALONE)
+    sweeps = [(f"method={together}", "executor=inline")]
+    sweeps += [(f"method={method}", *words) for method, words in ALONE.items()]
+    for words in sweeps:
+        done = gpus(*BUDGET, *words, f"results={results}", capability=request.param)
+        assert done.out.startswith("device cuda · "), done.out + done.err
     return results, request.param
 
 

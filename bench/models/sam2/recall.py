@@ -17,8 +17,7 @@ from bench.models.logits import ABSENT
 from bench.models.sam2.encode import Features
 from bench.models.sam2.memory import Answer, Memory, ask, remember_answer, rows_of
 from bench.models.sam2.pool import Pool
-from bench.train.free import free_bytes
-from bench.train.halving import Halving
+from bench.train.halving import Halving, free_bytes
 
 if TYPE_CHECKING:
     from sam2.modeling.sam2_base import SAM2Base

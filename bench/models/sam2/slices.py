@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -72,30 +73,23 @@ class Sam2Slices:
         """All labelled slices, a few at a time: a budget can end in between."""
         halving = Halving(BATCH, self.device)
         for volume in support:
-            assert volume.label is not None
-            encode_slices = self.encoder(volume)
-            label = torch.from_numpy(volume.label)
-
-            def part(
-                at: slice,
-                volume: Volume = volume,
-                label: Tensor = label,
-                encode_slices: Encode = encode_slices,
-            ) -> Part:
-                chosen = volume.labelled_slices[at]
-                features = encode_slices(chosen)
-                labels = self.canvas.labels(label[list(chosen)])
-                with autocast(self.precision, self.device):
-                    pool = remember_labels(
-                        self.sam2,
-                        features,
-                        labels,
-                        classes=classes,
-                        patient=volume.patient,
-                    )
-                return Part(volume, chosen, features, pool)
-
+            part = partial(self._part, volume, self.encoder(volume), classes)
             yield from halving.parts(part, len(volume.labelled_slices))
+
+    def _part(self, volume: Volume, encode_slices: Encode, classes: int, at: slice) -> Part:
+        assert volume.label is not None
+        chosen = volume.labelled_slices[at]
+        features = encode_slices(chosen)
+        labels = self.canvas.labels(torch.from_numpy(volume.label[list(chosen)]))
+        with autocast(self.precision, self.device):
+            pool = remember_labels(
+                self.sam2,
+                features,
+                labels,
+                classes=classes,
+                patient=volume.patient,
+            )
+        return Part(volume, chosen, features, pool)
 
     @torch.inference_mode()
     def segmented(
