@@ -1,5 +1,5 @@
-"""Work without a gradient in parts that fit the memory: encoding, prediction, memories. And how much
-of a GPU's there is."""
+"""Work without a gradient in parts that fit the memory: encoding, prediction, memories. And how
+much of it a GPU has left."""
 
 from __future__ import annotations
 

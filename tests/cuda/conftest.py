@@ -77,8 +77,10 @@ class Gpus:
     def words(self, *words: str) -> list[str]:
         given = list(words)
         if words[0] == "run":
-            given += [*TINY, f"dataset.root={self.volumes}"]
-        if words[0] in ("run", "doctor", "predict"):
+            said = {word.partition("=")[0] for word in words}
+            given += [word for word in TINY if word.partition("=")[0] not in said]
+            given.append(f"dataset.root={self.volumes}")
+        if words[0] in ("run", "doctor", "predict") and "data.cache=" not in " ".join(words):
             given.append(f"data.cache={self.cache}")
         return [sys.executable, "-m", "bench", *given]
 
