@@ -15,8 +15,9 @@ HALVED = r"\d+{of} at once are too many \(out of device memory: CUDA out of"
 
 def run(gpus: Gpus, results: Path, *words: str, megabytes: float = 24000) -> tuple[Record, str]:
     """Its record and its log."""
-    done = gpus("run", "budget.seconds=1", "budget.probes=0", f"results={results}", *words,
-                f"data.cache={results / 'cache'}", f"budget.memory_gb={megabytes / 1024}")  # fmt: skip
+    own = (f"results={results}", f"data.cache={results / 'cache'}")
+    cap = f"budget.memory_gb={megabytes / 1024}"
+    done = gpus("run", "budget.seconds=1", "budget.probes=0", cap, *own, *words)
     (record,) = found(results).values()
     assert done.code == (0 if record.status == "done" else 1), done.out + done.err
     log = results / "logs" / f"{record.key}.log"
