@@ -40,7 +40,6 @@ CASES = {
     "training": ("method=unet", *SMALL, "shots=3"),
     "prediction": ("method=unet", *SMALL, "shots=1s"),
     "encoding": ("method=linear_probe", "shots=1s"),
-    "retrieval": ("method=retrieval", "shots=3"),
 }
 
 
@@ -52,6 +51,16 @@ def test_what_does_not_fit_is_halved(gpus: Gpus, tmp_path: Path, phase: str) -> 
     assert record.status == "done", record.reason
     assert re.search(HALVED.format(of=" samples" if phase == "training" else ""), log), log
     assert max(peaks(record)) <= 0.75 * need
+
+
+def test_retrieval_goes_by_the_memory_that_is_free(gpus: Gpus, tmp_path: Path) -> None:
+    """Its passes are as large as half of what the cap leaves."""
+    words = ("method=retrieval", "shots=3")
+    whole, _ = run(gpus, tmp_path / "whole", *words)
+    need = max(peaks(whole))
+    record, _ = run(gpus, tmp_path / "less", *words, megabytes=0.75 * need / 2**20)
+    assert record.status == "done", record.reason
+    assert 0 < max(peaks(record)) <= 0.75 * need
 
 
 def test_what_never_fits_is_one_line(gpus: Gpus, tmp_path: Path) -> None:

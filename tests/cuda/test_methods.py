@@ -68,7 +68,7 @@ def check_peaks(record: Record) -> None:
         assert (record.pretraining.peak_device_bytes or 0) > 0
 
 
-QUICK = ("unet", "samora", "retrieval")
+QUICK = ("samora",)
 
 
 @pytest.mark.parametrize(

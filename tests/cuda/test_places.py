@@ -24,6 +24,7 @@ def test_one_of_two_by_its_number(gpus: Gpus, tmp_path: Path) -> None:
     assert (record.resources.peak_device_bytes or 0) > 0
 
 
+@pytest.mark.thorough
 def test_a_list_of_visible_ones_is_counted_from_its_first(gpus: Gpus, tmp_path: Path) -> None:
     done = gpus(*QUICK, "device=cuda:1", f"results={tmp_path}", count=4,
                 extra={"CUDA_VISIBLE_DEVICES": "3,2"})  # fmt: skip
