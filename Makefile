@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.ready
 
-.PHONY: demo test faults bench gpu lint setup leaderboard clean
+.PHONY: demo test test-all faults bench gpu lint setup leaderboard clean
 
 demo: $(STAMP)
 	$(PY) -m bench demo
@@ -12,7 +12,12 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
-# Two hundred kills, a full disk at every write, every cheat alone: an hour. `make test` runs a bounded form of each.
+# And every method from end to end on a pretend GPU of each kind: ten minutes more.
+test-all: test
+	$(PY) -m pytest -n 2 tests/cuda -m thorough
+
+# Two hundred kills, a full disk at every write, every cheat alone: an hour. `make test` runs a
+# bounded form of each.
 faults: $(STAMP)
 	$(PY) -m pytest tests/faults -m long
 	$(PY) -m pytest tests/faults -k fuzz --hypothesis-profile=long

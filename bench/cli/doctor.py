@@ -17,8 +17,9 @@ import psutil
 from bench import __version__
 from bench.cli.words import read_words
 from bench.data.places import cache_folder, download_folder
-from bench.device import resolve_device
+from bench.driver import driver_of_gpus, gpus_are_hidden
 from bench.errors import RequestError
+from bench.gpus import arch_problem, gpu_text, torch_problem
 from bench.registry import Registry, discover, load
 from bench.unit.isolation import available_isolation
 
@@ -63,8 +64,7 @@ def machine(cache: Path) -> Iterator[tuple[str, str]]:
             yield name, version(name)
         except PackageNotFoundError:
             yield name, "MISSING: make setup, or pip install -e ."
-    device = resolve_device("auto")
-    yield "device", device if device == "cpu" else _gpu()
+    yield from devices()
     yield "isolation", ISOLATIONS[available_isolation()]
     memory = psutil.virtual_memory()
     yield "cores", str(psutil.cpu_count())
@@ -73,11 +73,24 @@ def machine(cache: Path) -> Iterator[tuple[str, str]]:
     yield "cache", f"{cache}, {shutil.disk_usage(there).free / 2**30:.0f} GB free"
 
 
-def _gpu() -> str:
+def devices() -> Iterator[tuple[str, str]]:
+    """Every GPU and whether this torch has kernels for it; a driver that torch cannot use is said,
+    since every `run` is refused until somebody says device=cpu."""
+    driver = driver_of_gpus()
+    if driver is None or gpus_are_hidden():
+        yield "device", "cpu" if driver is None else "cpu (CUDA_VISIBLE_DEVICES hides the GPUs)"
+        return
     import torch
 
-    properties = torch.cuda.get_device_properties(0)
-    return f"{properties.name}, {properties.total_memory / 2**30:.0f} GB"
+    if not torch.cuda.is_available():
+        yield "device", f"UNUSABLE GPU: there is an NVIDIA driver ({driver}), but torch sees none"
+        yield "", f"{torch_problem()}; until then say device=cpu"
+        return
+    for index in range(torch.cuda.device_count()):
+        major, minor = torch.cuda.get_device_capability(index)
+        problem = arch_problem(index)
+        said = "" if problem is None else f"; UNUSABLE: {problem}"
+        yield f"device cuda:{index}", f"{gpu_text(index)}, capability {major}.{minor}{said}"
 
 
 def entries(registry: Registry, root: Path | None, cache: Path) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ Runs every unit of the request that has no record yet, and records it.
   method.lr=1e-3              any option of the method's card (`show METHOD`)
   pool=own                    whose images without labels methods may see; pool=promise12,la2018
   seed=0  val=none|oracle     seed; whether the probe may select the state
-  device=auto|cpu|cuda        executor=local|inline|slurm   executor.jobs=2
+  device=auto|cpu|cuda|cuda:1 executor=local|inline|slurm   executor.jobs=2
   executor=slurm              jobs on a cluster: executor.partition=gpu executor.time=4h ...
                               (`show slurm`, docs/cluster.md)
   deterministic=true          on a GPU with deterministic algorithms: slower, repeatable to the bit
@@ -42,8 +42,8 @@ from typing import Any
 
 from bench.cli.progress import UnitProgress
 from bench.data.ready import Ready, make_ready
-from bench.device import resolve_device
-from bench.errors import RequestError, one_line, unknown
+from bench.device import check_device_word, resolve_device
+from bench.errors import RequestError, one_line
 from bench.executors import make_executor
 from bench.executors.known import executor_class
 from bench.executors.sweeps import note_sweep
@@ -105,8 +105,9 @@ def device_of(arguments: Sequence[str]) -> str:
     check_name("executor", name)
     if not getattr(executor_class(name), "remote", False):
         return resolve_device(given)
-    if given.split(":")[0] not in ("auto", "cpu", "cuda"):
-        raise unknown("device", given, ["auto", "cpu", "cuda"])
+    check_device_word(given)
+    if ":" in given:
+        raise RequestError(f"device={given}: executor={name} gives each job its GPUs; say cuda")
     if given == "auto":
         return "cpu" if words.get("executor.gpus", "auto") in ("auto", "0") else "cuda"
     return given

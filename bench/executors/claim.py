@@ -13,7 +13,7 @@ from bench.record.schema import Files, Record
 from bench.record.store import read_record, write_record
 from bench.record.whole import WriteError
 from bench.unit.identity import identity
-from bench.unit.machine import describe_machine
+from bench.unit.machine import machine_of
 from bench.unit.spec import Unit
 from bench.unit.trail import Trail, path_of, stamp_of
 
@@ -69,7 +69,7 @@ def fail(unit: Unit, reason: str) -> Event:
     log = f"logs/{unit.key}.log"
     kept = log if (Path(unit.results) / log).is_file() else None
     trail = Trail(unit)
-    machine = trail.machine or describe_machine(unit.device, unit.threads)
+    machine = trail.machine or machine_of(unit)
     record = Record(
         **identity(unit, machine),
         status="failed",

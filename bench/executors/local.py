@@ -14,7 +14,8 @@ from filelock import FileLock
 from bench.device import usable_cores
 from bench.executors.claim import Claims, fail
 from bench.executors.events import Event
-from bench.executors.options import above_zero
+from bench.executors.gpus import gpus_of, share_of
+from bench.executors.options import above_zero, switch
 from bench.executors.process import LONGEST_LOG, POLL, UnitProcess, ask_all, start
 from bench.unit.failure import reason_of_exit
 from bench.unit.spec import Unit
@@ -39,12 +40,13 @@ class _Job:
 
 class Local:
     """options: jobs, how many at once; threads, how many each; timeout, seconds for one unit. Each
-    may be "auto"."""
+    may be "auto". share_gpu: several units may run on one GPU."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self.jobs = above_zero(options, "jobs", whole=True)
         self.threads = above_zero(options, "threads", whole=True)
         self.timeout = above_zero(options, "timeout")
+        self.share_gpu = switch({"share_gpu": False, **options}, "share_gpu")
         self.stopping = False
         self._running: list[_Job] = []
 
@@ -56,9 +58,12 @@ class Local:
     ) -> None:
         """`claims`: what was there when the sweep began, where that is not now."""
         claims = claims or Claims(tuple(units))
-        gpus = _gpus(units)
-        slots = int(self.jobs or max(1, gpus))
+        gpus = gpus_of(units)
+        slots = int(self.jobs or max(1, len(gpus)))
         free = list(range(min(slots, len(units))))
+        shared = share_of(units, jobs=len(free), gpus=gpus, allowed=self.share_gpu)
+        if shared > 1:
+            units = [unit.model_copy(update={"jobs_per_gpu": shared}) for unit in units]
         waiting = list(units)
         running = self._running
         try:
@@ -101,9 +106,11 @@ class Local:
     def running(self) -> list[UnitProcess]:
         return [job.process for job in self._running]
 
-    def _start(self, unit: Unit, lock: FileLock, slot: int, slots: int, gpus: int) -> _Job:
+    def _start(
+        self, unit: Unit, lock: FileLock, slot: int, slots: int, gpus: Sequence[str]
+    ) -> _Job:
         threads = int(self.threads or default_threads(slots))
-        gpu = _visible_gpus()[slot % gpus] if gpus else None
+        gpu = gpus[slot % len(gpus)] if gpus else None
         process = start(unit, threads=threads, gpu=gpu)
         seconds = unit.request.budget.seconds
         limit = self.timeout or (float("inf") if seconds is None else 3 * seconds + 900)
@@ -133,22 +140,6 @@ def _overrun(job: _Job) -> str | None:
     if time.monotonic() >= job.deadline:
         return f"timed out after {job.limit:.0f} s (executor.timeout)"
     return None
-
-
-def _visible_gpus() -> list[str]:
-    import torch
-
-    given = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if given:
-        return given.split(",")
-    return [str(index) for index in range(torch.cuda.device_count())]
-
-
-def _gpus(units: Sequence[Unit]) -> int:
-    """How many GPUs these units can use."""
-    if any(unit.device.startswith("cuda") for unit in units):
-        return len(_visible_gpus())
-    return 0
 
 
 def default_threads(jobs: int) -> int:

@@ -71,7 +71,8 @@ def start(
     unit: Unit, *, threads: int, gpu: str | None = None, log: Path | None = None
 ) -> UnitProcess:
     """`gpu`: the only one that it may see. `log`: where its output goes, the unit's own without."""
-    unit = unit.model_copy(update={"threads": threads})
+    changes = {"threads": threads, **({} if gpu is None else {"device": "cuda"})}
+    unit = unit.model_copy(update=changes)
     environment = {**os.environ, **{name: str(threads) for name in THREAD_VARIABLES}}
     environment["PYTHONPATH"] = os.pathsep.join(
         part for part in (str(ROOT), os.environ.get("PYTHONPATH")) if part
@@ -79,6 +80,8 @@ def start(
     environment["PYTHONUNBUFFERED"] = "1"  # the log of a killed unit has its last lines
     if gpu is not None:
         environment["CUDA_VISIBLE_DEVICES"] = gpu
+    elif unit.device == "cpu":  # packages take memory on any GPU that they see
+        environment["CUDA_VISIBLE_DEVICES"] = ""
     log = log or log_of(unit)
     goes_on = (Path(unit.results) / ".units" / unit.key).is_dir()
     with _opened(log, new=not goes_on) as output:

@@ -195,6 +195,7 @@ class Throughput(Part):
 class Resources(Part):
     peak_host_bytes: Count
     peak_device_bytes: Count | None
+    predict_peak_device_bytes: Count | None = None
     trainable_parameters: Count | None
     total_parameters: Count | None
     energy_joules: Annotated[float, Field(ge=0, le=1e15)] | None = None
@@ -234,6 +235,7 @@ class Machine(Part):
     memory_gb: Real
     device: str
     device_memory_gb: Real | None = None
+    jobs_per_gpu: Count | None = None
 
 
 class Harness(Part):

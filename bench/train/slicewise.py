@@ -42,6 +42,7 @@ from bench.train.ahead import Source, at_once
 from bench.train.augment import random_views
 from bench.train.fit import FitPlan, fit
 from bench.train.fitted import FittedSchedule
+from bench.train.halving import Halving
 from bench.train.precision import Precision, autocast, resolve_precision
 from bench.train.schedule import Decay, poly_decay, poly_decay_to_zero, progress_of
 
@@ -220,11 +221,13 @@ def predict_slices(
     network.eval()
     batch = batch or (CPU_PREDICT_BATCH if torch.device(device).type == "cpu" else PREDICT_BATCH)
     height, width = volume.image.shape[1:]
-    found = []
-    for stack in torch.from_numpy(normalised(volume)).split(batch):
-        slices = canvas.images(to_device(stack, device))
+    slices = torch.from_numpy(normalised(volume))
+
+    def labels(part: slice) -> Tensor:
+        stack = canvas.images(to_device(slices[part], device))
         with autocast(resolve_precision(precision, device), device):
-            scores = network(slices)
-        native = canvas.scores_back(scores.float(), height, width)
-        found.append(highest(native))
-    return torch.cat(found).cpu().numpy()  # one wait for the device a volume
+            scores = network(stack)
+        return highest(canvas.scores_back(scores.float(), height, width))
+
+    # One wait for the device a volume.
+    return torch.cat([*Halving(batch, device).parts(labels, len(slices))]).cpu().numpy()

@@ -21,7 +21,8 @@ def carried(run: Run) -> dict[str, Any]:
         "probe_seconds": run.probe_seconds,
         "scoring_seconds": run.scorer.seconds,
         "wall_seconds": time.perf_counter() - run.began,
-        "peaks": _peaks(resources(run)),
+        "host_peak": resources(run).peak_host_bytes,
+        "device_peaks": dict(run.device_peaks),
         "cpu_seconds": run.cpu_before + run.worker.cpu_seconds(),
         "background": run.background_before + run.worker.background,
     }
@@ -35,8 +36,8 @@ def take_up(run: Run, found: Mapping[str, Any]) -> None:
     run.probe_seconds += found["probe_seconds"]
     run.scorer.seconds += found["scoring_seconds"]
     run.began -= found["wall_seconds"]
-    host, device = found["peaks"]
-    run.peaks = (host, device)
+    run.host_peak = found["host_peak"]
+    add_peaks(run.device_peaks, found["device_peaks"])
     run.cpu_before, run.background_before = found["cpu_seconds"], found["background"]
     assert run.trail is not None
     run.trail.resumed()
@@ -45,15 +46,18 @@ def take_up(run: Run, found: Mapping[str, Any]) -> None:
 def resources(run: Run) -> Resources:
     """Parameters and device memory are what the method's process says of itself."""
     said = run.worker.call("parameters")
-    host, device = run.peaks
-    peak = said["device_peak"]
+    peaks = add_peaks(run.device_peaks, said["device_peaks"])
     return Resources(
-        peak_host_bytes=max(host, run.worker.peak_bytes()),
-        peak_device_bytes=None if peak is None else max(device, int(peak)),
+        peak_host_bytes=max(run.host_peak, run.worker.peak_bytes()),
+        peak_device_bytes=max(peaks.values(), default=None),
+        predict_peak_device_bytes=peaks.get("predict"),
         trainable_parameters=said["trainable"],
         total_parameters=said["total"],
     )
 
 
-def _peaks(found: Resources) -> tuple[int, int]:
-    return found.peak_host_bytes, found.peak_device_bytes or 0
+def add_peaks(known: dict[str, int], more: Mapping[str, int]) -> dict[str, int]:
+    """Bytes by phase; the highest of a phase counts."""
+    for phase, peak in more.items():
+        known[phase] = max(int(peak), known.get(phase, 0))
+    return known

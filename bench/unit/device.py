@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -18,16 +20,41 @@ def cap_memory(device: str, gigabytes: float | None) -> None:
     """A budget's memory cap. Only a CUDA device can be held to one."""
     if gigabytes is None or not device.startswith("cuda"):
         return
-    index = torch.device(device).index
+    index = torch.device(device).index  # torch takes no device without one here
     index = torch.cuda.current_device() if index is None else index
     total = torch.cuda.get_device_properties(index).total_memory
     torch.cuda.set_per_process_memory_fraction(min(1.0, gigabytes * 2**30 / total), index)
 
 
-def reset_peak(device: str) -> None:
-    """The peak of memory that is reported next is that of what comes now."""
-    if device.startswith("cuda"):
-        torch.cuda.reset_peak_memory_stats(device)
+@dataclass
+class DevicePeaks:
+    """Peak memory of a device by phase; phases lie within each other, as a probe's prediction lies
+    within an adaptation. What was there when a phase began counts, what was freed before does not.
+
+    found  phase -> bytes, of phases that have ended; empty on a CPU
+    """
+
+    device: str
+    found: dict[str, int] = field(default_factory=dict)
+    _phase: str | None = None
+
+    @contextmanager
+    def of(self, phase: str) -> Iterator[None]:
+        outside = self._phase
+        self._turn_to(phase)
+        try:
+            yield
+        finally:
+            self._turn_to(outside)
+
+    def _turn_to(self, phase: str | None) -> None:
+        if not self.device.startswith("cuda"):
+            return
+        if self._phase is not None:
+            peak = torch.cuda.max_memory_allocated(self.device)
+            self.found[self._phase] = max(peak, self.found.get(self._phase, 0))
+        torch.cuda.reset_peak_memory_stats(self.device)
+        self._phase = phase
 
 
 def device_facts(device: str) -> dict[str, Any]:

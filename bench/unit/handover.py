@@ -122,7 +122,7 @@ class RemoteWork:
         self._clock = clock
         self.worked = 0.0
         self.waited_before = thread_waited()
-        self.device_peak: int | None = None
+        self.device_peaks: dict[str, int] = {}
 
     def begin(self, phase: str, *, pretrained: str | None, saved: str | None) -> bool:
         """Calls `pretrain` or `adapt`, on the clock. False where the method has no such phase."""
@@ -154,4 +154,4 @@ class RemoteWork:
 
     def close(self) -> None:
         closed = self._worker.call("close", seconds=self._clock.seconds)
-        self.worked, self.device_peak = closed.number("worked"), closed["device_peak"]
+        self.worked, self.device_peaks = closed.number("worked"), closed["device_peaks"]

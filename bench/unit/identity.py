@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.protocol import VERSION
 from bench.record.schema import Machine
-from bench.unit.machine import describe_machine, versions
+from bench.unit.machine import machine_of, versions
 from bench.unit.spec import Unit
 
 
@@ -21,6 +21,6 @@ def identity(unit: Unit, machine: Machine | None = None) -> dict[str, Any]:
         "request": unit.request,
         "method": unit.method,
         "data": unit.data,
-        "machine": machine or describe_machine(unit.device, unit.threads),
+        "machine": machine or machine_of(unit),
         "versions": versions(),
     }

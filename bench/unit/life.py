@@ -22,8 +22,7 @@ from bench.unit.carried import resources as measured
 from bench.unit.convergence import converge
 from bench.unit.handover import give_volumes, seed_of, start_method
 from bench.unit.identity import identity
-from bench.unit.inline_worker import start_inline
-from bench.unit.machine import describe_machine
+from bench.unit.machine import machine_of
 from bench.unit.planned import check_method, own_store
 from bench.unit.pretraining import ensure_pretrained
 from bench.unit.run import Run
@@ -63,7 +62,7 @@ def run_unit(
             scorer = Scorer(store, unit.data.classes)
             begun = time.perf_counter()
             facts = start_method(worker, unit, found, seed=seed_of(unit.request))
-            machine = describe_machine(unit.device, unit.threads, gpu=facts)
+            machine = machine_of(unit, facts)
             run = Run(unit, store, scorer, worker, trail, began, machine)
             worker.call("make")  # before there is anything to learn from: no work off the clock
             give_volumes(worker, unit, store, support=True)
@@ -140,6 +139,8 @@ def confined(unit: Unit, registry: Registry, folder: Path) -> WorkerProcess:
 @contextmanager
 def inline(unit: Unit, registry: Registry, folder: Path) -> Iterator[Worker]:
     """A worker in this process: nothing is confined, and the record says so."""
+    from bench.unit.inline_worker import start_inline  # torch, which only a worker needs
+
     with start_inline(folder) as worker:
         yield worker
 

@@ -13,6 +13,7 @@ import psutil
 
 from bench.device import cpu_name
 from bench.record.schema import Machine
+from bench.unit.spec import Unit
 
 PACKAGES = (
     "sambench",
@@ -39,7 +40,9 @@ def versions() -> dict[str, str]:
     return found
 
 
-def describe_machine(device: str, threads: int, *, gpu: Mapping[str, Any] | None = None) -> Machine:
+def describe_machine(
+    device: str, threads: int, *, gpu: Mapping[str, Any] | None = None, jobs_per_gpu: int = 1
+) -> Machine:
     """No host name, no user: only what a timing depends on. `gpu`: its name and memory, as the
     process says that uses it (bench.unit.device.device_facts); without, it goes by the name that
     was asked for."""
@@ -54,5 +57,12 @@ def describe_machine(device: str, threads: int, *, gpu: Mapping[str, Any] | None
     }
     if device.startswith("cuda"):
         facts |= {"device": device, **(gpu or {})}
+    if jobs_per_gpu > 1:
+        facts["jobs_per_gpu"] = jobs_per_gpu
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     return Machine(fingerprint=digest[:12], **facts)
+
+
+def machine_of(unit: Unit, gpu: Mapping[str, Any] | None = None) -> Machine:
+    """Of where a unit runs; `gpu` as in `describe_machine`."""
+    return describe_machine(unit.device, unit.threads, gpu=gpu, jobs_per_gpu=unit.jobs_per_gpu)

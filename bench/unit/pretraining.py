@@ -28,7 +28,7 @@ from bench.unit.drive import drive
 from bench.unit.embeddings import keep_embeddings
 from bench.unit.handed import copy_handed
 from bench.unit.handover import RemoteWork, give_volumes, start_method
-from bench.unit.machine import describe_machine
+from bench.unit.machine import machine_of
 from bench.unit.saved import SavedPhase, place_of
 from bench.unit.savepoint import PhaseSavepoint
 from bench.unit.spec import Unit
@@ -98,7 +98,7 @@ def _pretrain(
         thread_waited=worker.waited,
     )
     embeddings.ledger = clock.ledger
-    place = place_of(describe_machine(unit.device, unit.threads, gpu=facts))
+    place = place_of(machine_of(unit, facts))
     saved = SavedPhase(state_file.with_name(f"{unit.pretrain.key}.saved"), place)
     savepoint = PhaseSavepoint(saved, worker=worker, clock=clock)
     work = RemoteWork(worker, clock)
@@ -108,7 +108,7 @@ def _pretrain(
     check_account(work, clock, worker)
     worker.call("state")
     copy_handed(worker.folder / "out" / "state.safetensors", state_file)
-    return phase.model_copy(update={"peak_device_bytes": work.device_peak})
+    return phase.model_copy(update={"peak_device_bytes": work.device_peaks.get("pretrain")})
 
 
 def _hash(path: Path) -> str:

@@ -22,7 +22,7 @@ from bench.record.whole import clear_scratch, whole
 from bench.unit import stop
 from bench.unit.account import check_account
 from bench.unit.aside import Aside, Spent
-from bench.unit.carried import carried, take_up
+from bench.unit.carried import add_peaks, carried, take_up
 from bench.unit.clock import BudgetClock
 from bench.unit.drive import Drive, Lap, drive
 from bench.unit.embeddings import keep_embeddings
@@ -63,7 +63,8 @@ class Run:
     cold: float | None = None
     predictions: dict[str, np.ndarray] = field(default_factory=dict)
     best: float | None = None
-    peaks: tuple[int, int] = (0, 0)
+    host_peak: int = 0
+    device_peaks: dict[str, int] = field(default_factory=dict)
     cpu_before: float = 0.0
     background_before: float = 0.0
 
@@ -112,7 +113,9 @@ class Run:
         )
         check_account(work, clock, self.worker)
         self.worker_seconds = work.worked
-        phase = result.phase.model_copy(update={"peak_device_bytes": work.device_peak})
+        add_peaks(self.device_peaks, work.device_peaks)
+        peak = self.device_peaks.get("adapt")
+        phase = result.phase.model_copy(update={"peak_device_bytes": peak})
         result = replace(result, phase=phase)
         if oracle and self.best is not None:
             self.worker.call("take_best")

@@ -59,6 +59,7 @@ class Unit(Part):
     device: str = "cpu"
     cache: str | None = None
     threads: int = 1
+    jobs_per_gpu: int = 1
     pretrain: PretrainSpec | None = None
     needs_test_label: bool = False
     repeatable: bool = True

@@ -17,7 +17,7 @@ from pathlib import Path
 from bench.record.schema import Interruption, Machine
 from bench.record.store import record_path
 from bench.record.whole import whole
-from bench.unit.machine import describe_machine
+from bench.unit.machine import machine_of
 from bench.unit.saved import SavedPhase, place_of
 from bench.unit.spec import Unit
 
@@ -87,7 +87,7 @@ class Trail:
 
     def begin(self) -> None:
         """This start is an interruption, too, unless it comes to its record."""
-        self.machine = describe_machine(self.unit.device, self.unit.threads)
+        self.machine = machine_of(self.unit)
         self._write()
 
     def runs_on(self, machine: Machine) -> None:

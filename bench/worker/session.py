@@ -27,7 +27,7 @@ from bench.models.embeddings.ledger import Ledger
 from bench.models.embeddings.storage import use_storage
 from bench.registry import load
 from bench.unit.deterministic import make_deterministic
-from bench.unit.device import cap_memory, device_facts, reset_peak, synchroniser
+from bench.unit.device import DevicePeaks, cap_memory, device_facts, synchroniser
 from bench.unit.rng import RandomStream, prediction_stream
 from bench.unit.state import load_state, save_state, snapshot, state_hash
 from bench.worker.clock import MethodClock
@@ -89,7 +89,7 @@ class Session:
         if deterministic is not None:
             make_deterministic(setting["device"], deterministic)
         cap_memory(setting["device"], memory_gb)
-        reset_peak(setting["device"])
+        self.peaks = DevicePeaks(setting["device"])
         self.setting = setting_from(setting)
         self.options = SimpleNamespace(**options)
         self.random = RandomStream(seed)
@@ -130,7 +130,7 @@ class Session:
     ) -> Reply:
         """Calls `pretrain` or `adapt`. `adapts`: whether the method has such a phase."""
         assert self.setting is not None
-        reset_peak(self.setting.device)
+        self.phase, self.peaks.found = phase, {}
         begin = getattr(self.method, phase, None)
         if begin is None:
             return {"adapts": False}
@@ -165,7 +165,7 @@ class Session:
         self.clock.start(spent)
         try:
             self.synchronise()
-            with self.random.use(), self.clock.ledger.use():
+            with self.peaks.of(self.phase), self.random.use(), self.clock.ledger.use():
                 return work()
         finally:
             self.synchronise()
@@ -191,20 +191,20 @@ class Session:
         }
 
     def do_close(self, *, seconds: float) -> Reply:
-        """`worked`: this process' own account of the phase; `device_peak` that of its memory."""
+        """`worked`: this process' own account of the phase; `device_peaks` those of its memory."""
         assert self.clock is not None
-        assert self.setting is not None
         work, self.work = self.work, None
         if work is not None:
             self._on_clock(seconds, work.close)
-        return {"worked": self.clock.worked, **_peak(self.setting.device)}
+        return {"worked": self.clock.worked, "device_peaks": self.peaks.found}
 
     def do_predict(self, files: Sequence[int], *, volume: dict[str, Any]) -> Reply:
         given = received(volume, files)
         assert self.setting is not None
         self.synchronise()
         # The same stream for every volume and probe.
-        with prediction_stream(self.setting.seed).use(), Ledger().use():
+        stream = prediction_stream(self.setting.seed)
+        with self.peaks.of("predict"), stream.use(), Ledger().use():
             found = self.method.predict(given)
         self.synchronise()
         if not isinstance(found, np.ndarray):
@@ -250,14 +250,13 @@ class Session:
         return {"saved": self.parts.save(file, self.best), "file": file.name}
 
     def do_parameters(self) -> Reply:
-        """Counts; null for a method without torch parameters. The peak of device memory."""
-        assert self.setting is not None
+        """Counts; null for a method without torch parameters. Peaks of device memory by phase."""
         counts: dict[str, int | None] = {"trainable": None, "total": None}
         if hasattr(self.method, "parameters"):
             listed = list(self.method.parameters())
             counts["trainable"] = sum(p.numel() for p in listed if p.requires_grad)
             counts["total"] = sum(p.numel() for p in listed)
-        return {**counts, **_peak(self.setting.device)}
+        return {**counts, "device_peaks": self.peaks.found}
 
     def do_traces(self) -> Reply:
         from bench.worker.traces import global_state
@@ -276,8 +275,3 @@ def setting_from(facts: Mapping[str, Any]) -> Setting:
         backbone=facts["backbone"],
         cache=None if cache is None else Path(cache),
     )
-
-
-def _peak(device: str) -> Reply:
-    cuda = device.startswith("cuda")
-    return {"device_peak": torch.cuda.max_memory_allocated(device) if cuda else None}

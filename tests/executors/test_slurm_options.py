@@ -127,4 +127,4 @@ def test_nobody_looks_for_a_gpu_here(words: list[str], device: str) -> None:
 def test_a_mistyped_device(executor: str) -> None:
     with pytest.raises(RequestError) as caught:
         device_of([f"executor={executor}", "device=cdua"])
-    assert str(caught.value).startswith("unknown device 'cdua'; did you mean cuda")
+    assert str(caught.value).startswith("device=cdua: it is auto, cpu, cuda, or one GPU")

@@ -15,6 +15,7 @@ import psutil
 import pytest
 import torch
 
+from methods.nnunet.workers import working
 from tests.methods.nnunet_tiny import nnunet, pulled, support
 
 
@@ -38,6 +39,7 @@ RUN = """
 import sys
 from pathlib import Path
 import psutil
+from methods.nnunet.workers import working
 from tests.methods.nnunet_tiny import nnunet, pulled, support
 
 work = pulled(nnunet(workers=2), support(1), Path(sys.argv[1]), steps=1000)
@@ -87,3 +89,44 @@ def alive(pids: Sequence[int]) -> list[int]:
         except psutil.NoSuchProcess:
             continue
     return found
+
+
+class Endless:
+    """A loader as nnU-Net's is to a worker."""
+
+    def set_thread_id(self, number: int) -> None: ...
+
+    def __next__(self) -> dict[str, object]:
+        return {"data": torch.zeros(2), "target": [torch.ones(1)], "keys": ["a"]}
+
+
+def test_a_batch_that_cannot_be_pinned_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not a wait for ever: the augmenter's own pinning thread would die in silence."""
+
+    def refuse(tensor: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("no page-locked memory is left")
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", refuse)
+    batches = working(Endless(), workers=1, pinned=True)
+    with pytest.raises(RuntimeError) as error:
+        next(batches)
+    batches._finish()
+    assert str(error.value) == (
+        "a training batch could not be pinned in host memory: no page-locked memory is left; "
+        "method.workers=0 does without"
+    )
+
+
+def test_pinned_batches_come_in_order_and_their_workers_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor + 1)
+    before = set(psutil.Process().children())
+    batches = working(Endless(), workers=2, pinned=True)
+    for _ in range(3):
+        batch = next(batches)
+        assert batch["data"].tolist() == [1, 1]
+        assert batch["target"][0].tolist() == [2]
+        assert batch["keys"] == ["a"]
+    batches._finish()
+    assert set(psutil.Process().children()) == before

@@ -88,7 +88,7 @@ def test_rows_of_different_lengths_and_in_passes_of_any_size(
     alone = ask(nano(), rows_of(query, torch.tensor([1])), given)
     torch.testing.assert_close(found.logits[1, 1], alone.best()[0], rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(found.present[1, 1], alone.present[0], rtol=1e-4, atol=1e-4)
-    monkeypatch.setitem(module.ROOM, "cpu", 1)  # one row a pass
+    monkeypatch.setattr(module, "CPU_ROOM", 1)  # one row a pass
     small = recall(nano(), query, chosen, bank)
     torch.testing.assert_close(small.logits, found.logits, rtol=1e-4, atol=1e-4)
 

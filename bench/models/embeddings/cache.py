@@ -20,6 +20,10 @@ from bench.models.embeddings.inputs import Inputs
 from bench.models.embeddings.ledger import current_ledger
 from bench.models.embeddings.recipe import Recipe
 from bench.models.embeddings.storage import MAX_BYTES, FolderStorage, Storage, current_storage
+from bench.train.halving import Halving
+
+MOST = 1 << 10
+"""Images that are ever encoded at once; a caller's batch is less."""
 
 Encode = Callable[[Tensor], Tensor | Mapping[str, Tensor]]
 """Images (N, channels, size, size) -> (N, ...), one output or several by name."""
@@ -91,6 +95,10 @@ class EmbeddingCache:
             Entry({name: values[i].numpy() for name, values in stored.items()}, seconds)
             for i in range(len(images))
         ]
+
+    @cached_property
+    def _halving(self) -> Halving:
+        return Halving(MOST, self.device)
 
     @cached_property
     def _device_name(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -49,12 +51,27 @@ def make_sam2(card: Sam2Card, *, image_size: int | None = None) -> SAM2VideoPred
     try:
         base = model_config(card.architecture.config)
         config = OmegaConf.merge(base, card.architecture.changes, ours)
-        return cast("SAM2VideoPredictor", instantiate(config, _recursive_=True))
+        with _tables_on_the_cpu():
+            return cast("SAM2VideoPredictor", instantiate(config, _recursive_=True))
     except (OmegaConfBaseException, InstantiationException) as error:
         reason = " ".join(str(error.__cause__ or error).split())
         raise RequestError(
             f"{card.family} {card.name}: sam2 cannot be built from its card: {reason}"
         ) from error
+
+
+@contextmanager
+def _tables_on_the_cpu() -> Iterator[None]:
+    """The package puts its tables of positions on the first GPU that it sees, whatever the model is
+    for."""
+    from sam2.modeling.sam import transformer  # noqa: F401  # asks for the GPU's kernels at import
+
+    asked = torch.cuda.is_available
+    torch.cuda.is_available = lambda: False
+    try:
+        yield
+    finally:
+        torch.cuda.is_available = asked
 
 
 def build_sam2(
@@ -73,4 +90,8 @@ def build_sam2(
         sam2 = make_sam2(card, image_size=image_size)
     path = checkpoint_file(card, cache)
     fill(sam2, read_weights(path, nesting=card.nesting), source=str(path))
-    return freeze(sam2, device)
+    freeze(sam2, device)
+    for part in sam2.modules():
+        if hasattr(part, "freqs_cis"):  # a table that is no buffer, and does not move along
+            part.freqs_cis = part.freqs_cis.to(device)
+    return sam2

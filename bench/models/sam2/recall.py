@@ -15,16 +15,18 @@ from torch import Tensor
 
 from bench.models.logits import ABSENT
 from bench.models.sam2.encode import Features
-from bench.models.sam2.memory import Memory, ask, remember_answer, rows_of
+from bench.models.sam2.memory import Answer, Memory, ask, remember_answer, rows_of
 from bench.models.sam2.pool import Pool
+from bench.train.halving import Halving, free_bytes
 
 if TYPE_CHECKING:
     from sam2.modeling.sam2_base import SAM2Base
 
 Chosen = Sequence[Sequence[Sequence[int]]]
 
-ROOM = {"cpu": 1 << 28, "cuda": 1 << 33}
-"""Bytes that the keys and values of all rows of a pass may take, about."""
+CPU_ROOM, GPU_ROOM = 1 << 28, 1 << 33
+"""Bytes that the keys and values of all rows of a pass may take, about. On a GPU at most half of
+what is free below the budget's cap, too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,12 +62,17 @@ def recall(
     shown = [tuple(numbers) for row in chosen for numbers in row]
     for length in sorted({len(numbers) for numbers in shown} - {0}):
         alike = [row for row, numbers in enumerate(shown) if len(numbers) == length]
-        for some in torch.tensor(alike, device=device).split(_rows(features, length + len(found))):
-            numbers = torch.tensor([shown[row] for row in some.tolist()], device=device)
+        rows = Halving(_rows(features, length + len(found)), device)
+
+        def answer_of(part: slice, alike: Sequence[int] = alike) -> tuple[Tensor, Answer]:
+            some = torch.tensor(alike[part], device=device)
+            numbers = torch.tensor([shown[row] for row in alike[part]], device=device)
             given = [pool.take(column, some % classes) for column in numbers.unbind(1)]
             before = [memory.take(some) for memory in found]
             image = rows_of(features, some // classes)
-            answer = ask(sam2, image, given, before, gap=gap, frames=frames)
+            return some, ask(sam2, image, given, before, gap=gap, frames=frames)
+
+        for some, answer in rows.parts(answer_of, len(alike)):
             logits[some], tokens[some] = answer.best(), answer.token()
             present[some] = answer.present
     each = (count, classes)
@@ -139,5 +146,6 @@ def _joined(memories: Sequence[Memory]) -> Memory:
 
 def _rows(features: Features, memories: int) -> int:
     """Rows of a pass: six copies of the keys, about, are alive in the package's attention."""
-    room = ROOM["cpu" if features.s16.device.type == "cpu" else "cuda"]
+    device = features.s16.device
+    room = CPU_ROOM if device.type == "cpu" else min(GPU_ROOM, free_bytes(device) // 2)
     return max(1, room // (memories * features.s16[0].numel() * 4 * 6))

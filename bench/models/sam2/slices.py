@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,7 @@ from bench.models.sam2.encode import Features, encode
 from bench.models.sam2.pool import Pool, remember_labels
 from bench.models.sam2.recall import Chosen, recall, recall_volume
 from bench.options import given
+from bench.train.halving import Halving
 from bench.train.precision import Precision, Resolved, autocast, resolve_precision
 
 if TYPE_CHECKING:
@@ -69,22 +71,25 @@ class Sam2Slices:
     @torch.inference_mode()
     def remembered(self, support: Sequence[Volume], *, classes: int) -> Iterator[Part]:
         """All labelled slices, a few at a time: a budget can end in between."""
+        halving = Halving(BATCH, self.device)
         for volume in support:
-            assert volume.label is not None
-            encode_slices = self.encoder(volume)
-            for start in range(0, len(volume.labelled_slices), BATCH):
-                chosen = volume.labelled_slices[start : start + BATCH]
-                features = encode_slices(chosen)
-                labels = self.canvas.labels(torch.from_numpy(volume.label[list(chosen)]))
-                with autocast(self.precision, self.device):
-                    pool = remember_labels(
-                        self.sam2,
-                        features,
-                        labels,
-                        classes=classes,
-                        patient=volume.patient,
-                    )
-                yield Part(volume, chosen, features, pool)
+            part = partial(self._part, volume, self.encoder(volume), classes)
+            yield from halving.parts(part, len(volume.labelled_slices))
+
+    def _part(self, volume: Volume, encode_slices: Encode, classes: int, at: slice) -> Part:
+        assert volume.label is not None
+        chosen = volume.labelled_slices[at]
+        features = encode_slices(chosen)
+        labels = self.canvas.labels(torch.from_numpy(volume.label[list(chosen)]))
+        with autocast(self.precision, self.device):
+            pool = remember_labels(
+                self.sam2,
+                features,
+                labels,
+                classes=classes,
+                patient=volume.patient,
+            )
+        return Part(volume, chosen, features, pool)
 
     @torch.inference_mode()
     def segmented(
@@ -121,9 +126,12 @@ class Sam2Slices:
             for z, logits in recall_volume(self.sam2, encode, chosen, pool, memory=z_memory):
                 yield [z], logits[None]
             return
-        for start in range(0, len(asked), BATCH):
-            at = asked[start : start + BATCH]
-            yield at, recall(self.sam2, encode(at), [chosen[z] for z in at], pool).logits
+
+        def some(part: slice) -> tuple[Sequence[int], Tensor]:
+            at = asked[part]
+            return at, recall(self.sam2, encode(at), [chosen[z] for z in at], pool).logits
+
+        yield from Halving(BATCH, self.device).parts(some, len(asked))
 
 
 def sam2_slices(
