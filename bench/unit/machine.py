@@ -59,8 +59,13 @@ def describe_machine(
         facts |= {"device": device, **(gpu or {})}
     if jobs_per_gpu > 1:
         facts["jobs_per_gpu"] = jobs_per_gpu
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-    return Machine(fingerprint=digest[:12], **facts)
+    return Machine(fingerprint=fingerprint_of(facts), **facts)
+
+
+def fingerprint_of(facts: Mapping[str, Any]) -> str:
+    """12 hex digits of a machine's other fields; `jobs_per_gpu` is one of them where it is said."""
+    said = {name: fact for name, fact in facts.items() if (name, fact) != ("jobs_per_gpu", None)}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def machine_of(unit: Unit, gpu: Mapping[str, Any] | None = None) -> Machine:

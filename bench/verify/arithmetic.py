@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterator
 from statistics import median
@@ -11,6 +9,7 @@ from statistics import median
 from bench.record.agreement import disagreements
 from bench.record.schema import Machine, Record
 from bench.unit.convergence import converge
+from bench.unit.machine import fingerprint_of
 from bench.verify.clock import strange_clock
 
 
@@ -61,11 +60,11 @@ def derived(record: Record) -> Iterator[str]:
 
 
 def strange_machine(machine: Machine) -> Iterator[str]:
-    """The fingerprint is a hash of the rest, as bench.unit.machine works it out."""
+    """The fingerprint is a hash of the rest."""
     facts = machine.model_dump(exclude={"fingerprint"})
     for name in ("memory_gb", "device_memory_gb"):  # hashed as whole numbers, kept as real ones
         if facts[name] is not None and float(facts[name]).is_integer():
             facts[name] = int(facts[name])
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+    digest = fingerprint_of(facts)
     if digest != machine.fingerprint:
         yield f"machine.fingerprint is {machine.fingerprint}, by its facts {digest}"
