@@ -25,11 +25,10 @@ from bench.train.precision import resolve_precision
 from tests.gpu.cases import FULL, SMALL, figures
 from tests.gpu.measuring import Figure, peak_speed
 from tests.gpu.page import Run, with_section
+from tests.pretend_cuda.environment import REAL
 
 ROOT = Path(__file__).resolve().parents[2]
 CARD_TESTS = ROOT / "tests" / "cuda"
-REAL = "SAMBENCH_REAL_CUDA"
-"""Set to 1: the tests of the pretend device use the real one."""
 SECONDS, FOR_TESTS = 600, 300
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
