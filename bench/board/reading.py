@@ -12,9 +12,9 @@ from bench.board.shortening import shared, unit_of
 from bench.board.spreading import spread
 from bench.board.units import Unit
 from bench.errors import RequestError
-from bench.record.agreement import disagreements
+from bench.record.agreement import read_checked
 from bench.record.schema import Record
-from bench.record.store import read_record, record_files
+from bench.record.store import record_files
 
 PART = 500
 """Records that a process reads at a time."""
@@ -63,13 +63,7 @@ def _part(files: Sequence[Path], seen: Callable[[Record], None] | None = None) -
     known: dict[object, object] = {}
     found = []
     for path in files:
-        record = read_record(path)
-        edited = next(disagreements(record), None)
-        if edited is not None:
-            raise RequestError(
-                f"record {path}: {edited}; it was changed by hand: delete it and run the unit "
-                "again, or take the committed one"
-            )
+        record = read_checked(path)
         found.append((path, unit_of(record, known)))
         if seen is not None:
             seen(record)

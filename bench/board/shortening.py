@@ -36,7 +36,7 @@ def shared(value: T, known: dict[object, object]) -> T:
 
 def unit_of(record: Record, known: dict[object, object]) -> Unit:
     """`known`: what the units before had in common, added to."""
-    table = shared(_table_key(record), known)
+    table = shared(table_key(record), known)
     variant = shared(_variant(record), known)
     patients = tuple(sorted({case.patient for case in record.cases}))
     dice, iou = _by_patient(record, patients)
@@ -51,7 +51,7 @@ def unit_of(record: Record, known: dict[object, object]) -> Unit:
         draw=record.request.draw,
         seed=record.request.seed,
         status=record.status,
-        problem=_problem(record),
+        problem=problem_of(record),
         machine=shared(record.machine, known),
         cost=_cost(record),
         cases=len(record.cases),
@@ -87,7 +87,7 @@ def _words(
     return cast(tuple[str, ...], known[here])
 
 
-def _table_key(record: Record) -> TableKey:
+def table_key(record: Record) -> TableKey:
     request, data = record.request, record.data
     return TableKey(
         dataset=data.name,
@@ -124,7 +124,7 @@ def _variant(record: Record) -> Variant:
     )
 
 
-def _problem(record: Record) -> str | None:
+def problem_of(record: Record) -> str | None:
     """A done record without the score of a test case would shrink the mean's base in silence."""
     if record.status == "failed":
         return record.reason or "failed without a reason"

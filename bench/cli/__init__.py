@@ -20,6 +20,7 @@ VERBS = {
     "show": "one method, dataset, budget, backbone, or one record by its key",
     "prepare": "download, verify and convert: dataset=... or backbone=...",
     "predict": "label a new image with an adapted method: record=KEY IMAGE out=FILE",
+    "evaluate": "scores of any two label maps, or of a folder of each: PRED REF [out=FILE.csv]",
     "check": "the conformance suite on a method: method=...",
     "new": "a working skeleton: method NAME, or dataset NAME",
     "board": "tables, figures and leaderboard.md from the records [results=DIR]",

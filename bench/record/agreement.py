@@ -5,10 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import chain
+from pathlib import Path
 
+from bench.errors import RequestError
 from bench.record.schema import ClassScore, Record
+from bench.record.store import read_record
 
 TOLERANCE = 1e-6
+
+
+def read_checked(path: Path) -> Record:
+    """A record whose scores are those of its counts; RequestError for a broken or edited one."""
+    record = read_record(path)
+    edited = next(disagreements(record), None)
+    if edited is not None:
+        raise RequestError(
+            f"record {path}: {edited}; it was changed by hand: delete it and run the unit "
+            "again, or take the committed one"
+        )
+    return record
 
 
 def disagreements(record: Record) -> Iterator[str]:

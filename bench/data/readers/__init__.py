@@ -7,7 +7,7 @@ from bench.data.readers.labels import write_label
 from bench.data.readers.locate import folders
 from bench.data.readers.metaimage import read_meta_header
 from bench.data.readers.numpy_files import npz_shape
-from bench.data.readers.pair import files_of, read_pair
+from bench.data.readers.pair import files_of, grid_shift, read_pair
 
 __all__ = [
     "SUFFIXES",
@@ -15,6 +15,7 @@ __all__ = [
     "RawImage",
     "files_of",
     "folders",
+    "grid_shift",
     "npz_shape",
     "read_dataset_json",
     "read_image",

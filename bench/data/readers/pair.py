@@ -40,12 +40,14 @@ def files_of(*paths: Path) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def _check_grids(
-    first: RawImage, second: RawImage, label: Path, case: str, *, same_origin: bool
-) -> None:
-    """Where each corner of the image lies in the label's voxels: at the same index, or nearly."""
+def grid_shift(first: RawImage, second: RawImage, *, same_origin: bool = True) -> float | None:
+    """mm between the places that two headers give to one corner of arrays of one shape; None where
+    they agree within rounding, or one of them does not say.
+
+    same_origin  False: whatever origins they say
+    """
     if first.affine is None or second.affine is None:
-        return
+        return None
     here, there = first.affine.copy(), second.affine.copy()
     if not same_origin:
         here[:3, 3] = there[:3, 3] = 0
@@ -53,7 +55,15 @@ def _check_grids(
     corners = np.array([(*(last * corner), 1) for corner in product((0, 1), repeat=3)]).T
     steps = np.linalg.norm(here[:3, :3], axis=0)
     moved = np.linalg.norm(((there - here) @ corners)[:3], axis=0).max()
-    if not moved <= _SLACK * steps.max():
+    return None if moved <= _SLACK * steps.max() else float(moved)
+
+
+def _check_grids(
+    first: RawImage, second: RawImage, label: Path, case: str, *, same_origin: bool
+) -> None:
+    """Where each corner of the image lies in the label's voxels: at the same index, or nearly."""
+    moved = grid_shift(first, second, same_origin=same_origin)
+    if moved is not None:
         raise DataError(
             case,
             f"image and segmentation are not on one grid: the header of {label} places a corner "
