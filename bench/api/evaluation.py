@@ -34,8 +34,9 @@ def evaluate(
     prediction, reference  label maps of one shape, (D, H, W) or (H, W): arrays of whole numbers,
                            or files of any format that the suite reads (.npz and .h5: key "label")
     spacing                mm along each axis, in the order of the axes; where a file says it, it
-                           may be left out and must agree. Said by nobody it is 1: distances are
-                           then in voxels, and `spacing_source` is "unknown"
+                           may be left out and must agree (files of 2D images do not). Said by
+                           nobody it is 1: distances are then in voxels, and `spacing_source` is
+                           "unknown"
     classes                names (label value = index + 1), name -> label value, or label values;
                            without them, every label value above 0 that either map holds
 

@@ -122,6 +122,16 @@ def test_every_format_and_any_pair_of_formats(tmp_path: Path) -> None:
     )
 
 
+def test_a_picture_of_two_axes_is_scored_by_its_contours(tmp_path: Path) -> None:
+    reference, prediction = REFERENCE[4], LONGER[4]
+    expected = bench.evaluate(prediction[None], reference[None], (5, 2, 0.5), ["organ"])
+    found = bench.evaluate(prediction, reference, (2, 0.5), ["organ"])
+    pd.testing.assert_frame_equal(found, expected)
+    nibabel.save(nibabel.Nifti1Image(reference.T, np.diag([0.5, 2, 1, 1])), tmp_path / "r.nii")
+    from_file = bench.evaluate(prediction, tmp_path / "r.nii", (2, 0.5), ["organ"])
+    pd.testing.assert_frame_equal(from_file, expected)
+
+
 HALF = REFERENCE * 0.5
 BAD: list[tuple[tuple[Any, ...], dict[str, Any], str]] = [
     ((LONGER[:-1], REFERENCE), {}, r"prediction has shape \(11, 20, 20\), reference has \(12, 20,"),

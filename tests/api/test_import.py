@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 import tomllib
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import bench
+from tests.test_structure import imports, python_files, within
 
 HEAVY = {"numpy", "pandas", "torch", "scipy", "pydantic", "hydra", "rich"}
 
@@ -52,3 +54,13 @@ def test_the_package_is_marked_as_typed(project_root: Path) -> None:
     assert (project_root / "bench" / "py.typed").read_text() == ""
     setup = tomllib.loads((project_root / "pyproject.toml").read_text())["tool"]["setuptools"]
     assert "py.typed" in setup["package-data"]["*"]
+
+
+def test_only_the_verbs_build_on_the_api(project_root: Path) -> None:
+    """It may use every other room, so none of those may use it."""
+    users = {
+        file.relative_to(project_root).parts[1]
+        for file in python_files(project_root, "bench", "methods", "datasets")
+        if any(within(name, ("bench.api",)) for name in imports(ast.parse(file.read_text())))
+    }
+    assert users == {"__init__.py", "api", "cli"}

@@ -97,6 +97,15 @@ def test_unknown_spacing_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "unknown" not in capsys.readouterr().out
 
 
+def test_a_name_of_a_file_sends_nothing_to_the_terminal(tmp_path: Path, capsys) -> None:
+    for folder in ("p", "r"):
+        save(tmp_path / folder / "a\x1b[31mb.npz", label())
+    assert entry(["evaluate", str(tmp_path / "p"), str(tmp_path / "r")]) == 0
+    printed = capsys.readouterr().out
+    assert "a?[31mb" in printed
+    assert "\x1b" not in printed
+
+
 def refused(capsys: pytest.CaptureFixture[str], *words: object) -> str:
     assert entry(["evaluate", *map(str, words)]) == 2
     printed = capsys.readouterr()
