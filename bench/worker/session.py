@@ -58,6 +58,7 @@ class Session:
     clock: MethodClock | None = None
     support: list[Volume] = field(default_factory=list)
     unlabelled: list[Volume] = field(default_factory=list)
+    peaks: DevicePeaks = field(default_factory=lambda: DevicePeaks("cpu"))
 
     def answer(self, question: str, files: Sequence[int], facts: dict[str, Any]) -> Reply:
         """What a method lets out, of whatever kind, becomes the reason; the log has the

@@ -28,7 +28,7 @@ from bench.contract import Task, Volume
 from bench.models import hl_attention
 from bench.models.sam import attention as sam_attention
 from bench.registry import discover, load
-from bench.unit.clock import BudgetClock
+from bench.worker.clock import MethodClock
 from tests.methods.sam2_tiny import disks
 from tests.methods.tiny import backbone, blind, options, setting
 
@@ -201,7 +201,7 @@ def task(
 
 
 def pull(verb: Any, given: Task) -> None:
-    clock = BudgetClock(seconds_limit=None, steps_limit=STEPS)
+    clock = MethodClock(seconds_limit=None, steps_limit=STEPS)
     work = verb(given, clock)
     for progress in work:
         clock.count(progress)

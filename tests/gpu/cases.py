@@ -19,7 +19,7 @@ from bench.models.sam.encoder import encode as encode_sam
 from bench.models.sam2 import make_sam2
 from bench.models.sam2.encode import encode as encode_sam2
 from bench.registry import discover, load
-from bench.unit.clock import BudgetClock
+from bench.worker.clock import MethodClock
 from tests.gpu.measuring import Figure, measure
 from tests.methods.tiny import options, setting
 
@@ -95,7 +95,7 @@ def _step(name: str, device: str, batch: int, sam: str | None, **changes: Any) -
         scratch=Path("nothing is written"),
     )
     # A budget that is never spent: every step is pulled by hand.
-    steps = method.adapt(task, BudgetClock(seconds_limit=None, steps_limit=1000))
+    steps = method.adapt(task, MethodClock(seconds_limit=None, steps_limit=1000))
     with closing(steps):
         return measure(
             f"training step, {name}{f' {sam}' if sam else ''}, {side} px, batch {batch}",

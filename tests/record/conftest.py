@@ -119,6 +119,7 @@ def whole() -> dict[str, Any]:
         "resources": {
             "peak_host_bytes": 10**9,
             "peak_device_bytes": None,
+            "predict_peak_device_bytes": None,
             "trainable_parameters": 1000,
             "total_parameters": 1000,
             "energy_joules": None,
@@ -155,6 +156,7 @@ def whole() -> dict[str, Any]:
             "memory_gb": 16.0,
             "device": "cpu",
             "device_memory_gb": None,
+            "jobs_per_gpu": None,
         },
         "versions": {"python": "3.11.9", "torch": "2.9"},
         "harness": {

@@ -18,12 +18,8 @@ from bench.train import fit as fitting
 from bench.train import slicewise
 from bench.train.ahead import Source, runs_ahead
 from bench.train.fit import FitPlan, fit
-from bench.unit.clock import BudgetClock
-from bench.unit.drive import drive
-from bench.unit.rng import RandomStream
-from bench.unit.saved import SavedState
-from bench.unit.savepoint import Savepoint
-from bench.unit.stop import Stopped
+from bench.worker.clock import MethodClock
+from tests.train.starts import Start, StoppedError
 from tests.unit.conftest import drawn
 
 STEPS = 11
@@ -57,13 +53,8 @@ class Training:
         return x + noise + 0.01 * torch.randn(len(x), 3), y
 
     def run(self, folder: Path | None = None, *, stop: int = 0, micro: int | None = None) -> Tensor:
-        looks = iter(range(1, 10**6))
-        savepoint = None
-        if folder is not None:
-            file = SavedState(folder / "state.safetensors", {})
-            savepoint = Savepoint(file, lambda: next(looks) == stop)
-        clock = BudgetClock(seconds_limit=None, steps_limit=STEPS, savepoint=savepoint)
-        random = RandomStream(3)
+        start = Start(folder, STEPS)
+        clock, random = start.clock, start.random
         with random.use():
             network = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1))
         optimiser = torch.optim.AdamW(network.parameters(), lr=0.05)
@@ -92,7 +83,7 @@ class Training:
             device="cpu",
             keeps={},
         )
-        drive(watched(work), clock=clock, random=random)
+        start.pull(watched(work), stop)
         return torch.cat([p.detach().flatten() for p in network.parameters()])
 
 
@@ -148,7 +139,7 @@ def test_a_stopped_training_draws_the_same_again(
     expected = Training(seed=seed).run()
     threads()
     for stop in stops:
-        with pytest.raises(Stopped):
+        with pytest.raises(StoppedError):
             Training(seed=seed).run(tmp_path, stop=stop)
     assert torch.equal(Training(seed=seed).run(tmp_path), expected)
 
@@ -201,7 +192,7 @@ def test_a_size_that_was_halved_meanwhile_stays_halved(threads: Callable[[], Non
     work = fit(
         network,
         torch.optim.SGD(network.parameters(), lr=0.1),
-        clock=BudgetClock(seconds_limit=None, steps_limit=3),
+        clock=MethodClock(seconds_limit=None, steps_limit=3),
         plan=FitPlan(batch=4, epochs=1),
         count=11,
         sample=Source(choose=training.choose, gather=training.gather, finish=training.finish),

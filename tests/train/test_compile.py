@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from bench.data.slices import Canvas
 from bench.train.losses import cross_entropy_dice
 from bench.train.slicewise import SliceRecipe, adjusted, fit_slices, predict_slices
-from bench.unit.clock import BudgetClock
+from bench.worker.clock import MethodClock
 from tests.methods.sam_tiny import sam_method
 from tests.methods.test_unet import squares, unet
 from tests.methods.tiny import blind, pulled
@@ -78,7 +78,7 @@ class Tiny(nn.Module):
         return self.map(images)
 
 
-def train(clock: BudgetClock, compile: bool = True) -> tuple[nn.Module, list[float]]:
+def train(clock: MethodClock, compile: bool = True) -> tuple[nn.Module, list[float]]:
     torch.manual_seed(0)
     network, found = Tiny(), []
     work = fit_slices(
@@ -111,7 +111,7 @@ def test_the_first_step_pays_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
         return graph.forward
 
     monkeypatch.setattr(torch, "compile", lambda function: real(function, backend=backend))
-    clock = BudgetClock(seconds_limit=None, steps_limit=3, now=lambda: now[0])
+    clock = MethodClock(seconds_limit=None, steps_limit=3, now=lambda: now[0])
     seen: list[float] = []
     count = clock.count
     monkeypatch.setattr(clock, "count", lambda p: (count(p), seen.append(clock.seconds)))
@@ -125,7 +125,7 @@ def test_compiled_code_trains_the_same() -> None:
     """On the smallest network that there is: a compiler takes seconds for it."""
     runs = []
     for compile in (False, True):
-        clock = BudgetClock(seconds_limit=None, steps_limit=None)
+        clock = MethodClock(seconds_limit=None, steps_limit=None)
         network, found = train(clock, compile)
         runs.append((network, found))
     assert runs[1][1] == pytest.approx(runs[0][1], rel=1e-4)

@@ -2,62 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from bench.contract import Progress
 from bench.data.slices import Canvas
 from bench.train.fit import FitPlan, fit
 from bench.train.fitted import FittedSchedule
 from bench.train.slicewise import SliceRecipe, fit_slices
-from bench.unit.rng import RandomStream
-from bench.worker.clock import MethodClock
-from bench.worker.resume import SavedParts
+from tests.train.starts import Start, StoppedError
 from tests.unit.conftest import drawn
 
 STEPS = 30
-
-
-class StoppedError(Exception):
-    """Between two steps, with everything saved."""
-
-
-class Start:
-    """What a worker does of a phase: its random stream, its clock, and the parts that it saves."""
-
-    def __init__(self, folder: Path, steps: int) -> None:
-        folder.mkdir(exist_ok=True)
-        self.folder, self.epochs = folder, 0
-        self.random = RandomStream(3)
-        file = folder / "parts.safetensors"
-        self.parts = SavedParts(file if file.is_file() else None, self.random, self._account)
-        self.clock = MethodClock(None, steps, on_resume=self.parts.resume)
-
-    def _account(self) -> dict[str, Any]:
-        steps, self.epochs = map(int, (self.folder / "account").read_text().split())
-        return {"steps": steps, "seconds": 0.0, "worker_seconds": 0.0, "paid": []}
-
-    def pull(self, work: Iterator[Progress], stop: int) -> None:
-        for pulled in range(1, 10**6):
-            with self.random.use():
-                progress = next(work, None)
-            if progress is None:
-                return
-            self.clock.count(progress)
-            self.epochs += progress.epoch
-            if pulled == stop:
-                assert self.parts.save(self.folder / "parts.safetensors", None)
-                (self.folder / "account").write_text(f"{self.clock.steps} {self.epochs}")
-                raise StoppedError
-            if self.clock.fraction >= 1:
-                work.close()  # type: ignore[attr-defined]
-                return
 
 
 def train(
