@@ -7,10 +7,12 @@ repository's root, and the images that they show. `mkdocs.yml` names pages by th
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 PAGES = (
     "README.md",
@@ -29,6 +31,8 @@ PAGES = (
     "results/figures/*.svg",
 )
 """Patterns from the repository's root."""
+COLUMNS = re.compile(r"<p>(?=(?:<code>)?\w+(?:</code>)? {2,}\S)")
+"""A paragraph of a docstring that lists arguments: a name, spaces, what it means."""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -43,3 +47,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             name = path.relative_to(root).as_posix()
             files.append(File.generated(config, name, abs_src_path=str(path)))
     return files
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Marks such paragraphs, so that they keep their columns (docs/site.css)."""
+    return COLUMNS.sub('<p class="columns">', html)
