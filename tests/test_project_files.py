@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.conftest import Bench
+from tools.verbs_page import PAGE, make_page
+
 ROOT = Path(__file__).resolve().parents[1]
 FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -146,3 +149,8 @@ def test_the_reference_names_modules_that_are_there() -> None:
     names = re.findall(r"^::: (\S+)$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
     assert "bench.contract" in names
     assert [name for name in names if not importlib.import_module(name).__doc__] == []
+
+
+def test_the_page_of_verbs_is_what_they_say(bench: Bench) -> None:
+    assert PAGE.read_text() == make_page(), "run: python -m tools.verbs_page"
+    assert f"```text\n{bench('compare', '--help').out}```" in PAGE.read_text()
