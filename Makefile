@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.ready
 
-.PHONY: demo test test-all faults bench gpu lint setup leaderboard clean
+.PHONY: demo test test-all faults bench gpu lint docs setup leaderboard clean
 
 demo: $(STAMP)
 	$(PY) -m bench demo
@@ -43,6 +43,15 @@ bench: $(STAMP)
 # docs/performance.md in this machine's section.
 gpu: $(STAMP)
 	$(PY) -m tests.gpu
+
+# The site, into build/site: pages of docs/, methods and results, and the API reference. A broken link,
+# or a page that the navigation lacks, fails it.
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
+
+$(VENV)/.docs: $(STAMP)
+	$(PY) -m pip install --quiet -c constraints.txt --editable ".[docs]"
+	touch $@
 
 leaderboard: $(STAMP)
 	$(PY) -m bench board

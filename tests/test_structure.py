@@ -38,6 +38,7 @@ ENTRIES_MAY = (
     "bench.train",
 )
 TEXT = {".py", ".md", ".yaml", ".yml", ".toml", ".txt", ".json", ".tmpl", ".svg", ".csv", ""}
+TEXT |= {".ipynb", ".cff", ".sh", ".css"}
 # Put together here, so that this file does not hold what it looks for.
 PRIVATE = re.compile("|".join(["/wo" + "rk/", "/ro" + "ot/", "/opt/py" + "pi", "index" + "-url"]))
 
