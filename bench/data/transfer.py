@@ -35,10 +35,13 @@ def constant(values: tuple[float, ...], dtype: torch.dtype, device: torch.device
 def free_bytes(device: torch.device | str) -> int:
     """What this process may still take of a GPU's memory: what is free there, and what is its own
     and unused, up to the budget's cap."""
-    free, total = torch.cuda.mem_get_info(device)
-    used = torch.cuda.memory_allocated(device)
-    unused = torch.cuda.memory_reserved(device) - used
-    cap = torch.cuda.get_per_process_memory_fraction(device) * total
+    index = torch.device(device).index  # the cap is not told of a device without one
+    index = torch.cuda.current_device() if index is None else index
+    free, total = torch.cuda.mem_get_info(index)
+    used = torch.cuda.memory_allocated(index)
+    unused = torch.cuda.memory_reserved(index) - used
+    capped = getattr(torch.cuda, "get_per_process_memory_fraction", None)  # since torch 2.7
+    cap = total if capped is None else capped(index) * total
     return int(max(0, min(free + unused, cap - used)))
 
 

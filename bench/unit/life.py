@@ -22,6 +22,7 @@ from bench.unit.carried import resources as measured
 from bench.unit.convergence import converge
 from bench.unit.handover import give_volumes, seed_of, start_method
 from bench.unit.identity import identity
+from bench.unit.kept_files import keep_files
 from bench.unit.machine import machine_of
 from bench.unit.planned import check_method, own_store
 from bench.unit.pretraining import ensure_pretrained
@@ -73,7 +74,7 @@ def run_unit(
             clock = run.clock(charged=pretraining)
             adaptation = run.resumed_adaptation() or run.adapt(clock, pretrained)
             cases, throughput = run.predict_test(adaptation)
-            files = run.keep()
+            files = keep_files(unit, worker, run.predictions)
             joules = _joules(energy, trail)
             resources = measured(run).model_copy(update={"energy_joules": joules})
             cpu_seconds = run.cpu_before + worker.cpu_seconds()

@@ -17,8 +17,7 @@ import numpy as np
 
 from bench.data.store import Store
 from bench.models.embeddings.ledger import Ledger
-from bench.record.schema import CaseResult, CurvePoint, Files, Machine, Moment, Phase
-from bench.record.whole import clear_scratch, whole
+from bench.record.schema import CaseResult, CurvePoint, Machine, Moment, Phase
 from bench.unit import stop
 from bench.unit.account import check_account
 from bench.unit.aside import Aside, Spent
@@ -26,7 +25,7 @@ from bench.unit.carried import add_peaks, carried, take_up
 from bench.unit.clock import BudgetClock
 from bench.unit.drive import Drive, Lap, drive
 from bench.unit.embeddings import keep_embeddings
-from bench.unit.handed import copy_handed, give_copy
+from bench.unit.handed import give_copy
 from bench.unit.handover import RemoteWork, image_of
 from bench.unit.predicting import check_prediction, check_unchanged
 from bench.unit.saved import SavedPhase
@@ -255,23 +254,3 @@ class Run:
         saved = self.trail.state("adapted", self.machine)
         saved.write(content, self.worker.folder / "out" / "state.safetensors")
         raise stop.Stopped(saved=True)
-
-    def keep(self) -> Files:
-        """Predictions as compressed label maps, the state as safetensors: where asked."""
-        results, key = Path(self.unit.results), self.unit.key
-        folder, state = f"predictions/{key}", f"states/{key}.safetensors"
-        kept = self.predictions if "predictions" in self.unit.keep else {}
-        for case, label in kept.items():
-            path = results / folder / f"{case}.npz"
-            clear_scratch(path)
-            with whole(path) as scratch, scratch.open("wb") as file:
-                np.savez_compressed(file, label=label)
-        if "state" in self.unit.keep:
-            clear_scratch(results / state)
-            self.worker.call("state")
-            copy_handed(self.worker.folder / "out" / "state.safetensors", results / state)
-        return Files(
-            log=f"logs/{key}.log" if (results / f"logs/{key}.log").is_file() else None,
-            predictions=folder if kept else None,
-            state=state if "state" in self.unit.keep else None,
-        )

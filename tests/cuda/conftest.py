@@ -46,14 +46,23 @@ def installable() -> None:
 @pytest.fixture(scope="session")
 def volumes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Seven patients of five slices of 40 pixels; a bright disc that moves."""
-    root = tmp_path_factory.mktemp("volumes") / "discs"
+    return make_volumes(tmp_path_factory.mktemp("volumes") / "discs", slices=5)
+
+
+@pytest.fixture(scope="session")
+def deep_volumes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with sixteen slices: what passes through a network at once is large beside it."""
+    return make_volumes(tmp_path_factory.mktemp("volumes") / "deep", slices=16)
+
+
+def make_volumes(root: Path, *, slices: int) -> Path:
     rows, columns = np.mgrid[:40, :40]
     chance = np.random.default_rng(0)
     for patient in range(7):
         labels = np.stack(
             [
                 (rows - 14 - patient) ** 2 + (columns - 18 - z) ** 2 < (5 + z % 3) ** 2
-                for z in range(5)
+                for z in range(slices)
             ]
         ).astype(np.uint8)
         image = (labels * 60 + chance.normal(60, 8, labels.shape)).astype(np.float32)
@@ -79,7 +88,7 @@ class Gpus:
         if words[0] == "run":
             said = {word.partition("=")[0] for word in words}
             given += [word for word in TINY if word.partition("=")[0] not in said]
-            given.append(f"dataset.root={self.volumes}")
+            given += [] if "dataset.root" in said else [f"dataset.root={self.volumes}"]
         if words[0] in ("run", "doctor", "predict") and "data.cache=" not in " ".join(words):
             given.append(f"data.cache={self.cache}")
         return [sys.executable, "-m", "bench", *given]

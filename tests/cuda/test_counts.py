@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 
 from tests.cuda.conftest import Gpus
+from tests.pretend_cuda.counting import read_counts
 
 WAITS = ("sync", "synchronize", "device to host")
 FEW, MANY = 3, 8
@@ -20,8 +20,8 @@ def counted(gpus: Gpus, folder: Path, *, steps: int) -> Counter[str]:
                 counts=counts)  # fmt: skip
     assert done.code == 0, done.out + done.err
     total: Counter[str] = Counter()
-    for line in counts.read_text().splitlines():
-        total.update(json.loads(line)["counts"])
+    for line in read_counts(counts, folder / str(steps)):
+        total.update(line["counts"])
     return total
 
 

@@ -8,7 +8,7 @@ import torch
 from bench.data.transfer import constant, fits, free_bytes, pinned, to_device
 
 GB = 2**30
-CUDA = torch.device("cuda")
+CUDA = torch.device("cuda:0")
 
 
 @pytest.fixture

@@ -125,7 +125,7 @@ def test_nothing_there(tmp_path: Path) -> None:
 def test_the_real_copy(shared_data: Path, project_root: Path) -> None:
     copy = dataset(shared_data).find()
     assert copy is not None
-    assert (copy.layout, len(copy.sources)) == ("h5", 46)
+    assert (copy.layout, len(copy.sources)) == ("h5", 74)
     patients = {source.patient for source in copy.sources}
     book = load_book(project_root / "datasets/acdc/split.json", "acdc")
     assert len(patients) == 23

@@ -108,7 +108,7 @@ def test_broken_copies(tmp_path: Path) -> None:
 def test_the_real_copy(shared_data: Path, project_root: Path) -> None:
     copy = dataset(shared_data).find()
     assert copy is not None
-    assert (copy.layout, len(copy.sources)) == ("h5", 30)
+    assert (copy.layout, len(copy.sources)) == ("h5", 40)
     book = load_book(project_root / "datasets/la2018/split.json", "la2018")
     assert {source.patient for source in copy.sources} <= set(book.splits["uamt"].patients)
     source = next(source for source in copy.sources if source.case == PATIENT)

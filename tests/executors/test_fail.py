@@ -50,7 +50,7 @@ def test_it_died_on_another_machine(
     unit: Unit, monkeypatch: pytest.MonkeyPatch, here: object
 ) -> None:
     with monkeypatch.context() as there:
-        there.setattr(trail, "describe_machine", lambda device, threads, **_: NODE)
+        there.setattr(trail, "machine_of", lambda unit: NODE)
         Trail(unit).begin()
     seen(monkeypatch, here)
     assert fail(unit, "its job 7 ended").kind == "failed"

@@ -19,7 +19,7 @@ class _Loader(importlib.abc.Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         self.own.exec_module(module)
-        from tests.pretend_cuda.install import install
+        from .install import install
 
         install()
 

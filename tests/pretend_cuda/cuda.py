@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.pretend_cuda.counting import count
-from tests.pretend_cuda.machine import MACHINE, choose, current, ordinal, visible
-from tests.pretend_cuda.memory import MEMORIES
-from tests.pretend_cuda.randomness import default_of, seed_all
-from tests.pretend_cuda.tensor import PretendTensor
+from .counting import count
+from .machine import MACHINE, choose, current, ordinal, visible
+from .memory import MEMORIES
+from .randomness import default_of, seed_all
+from .tensor import PretendTensor
 
 _started = False
 

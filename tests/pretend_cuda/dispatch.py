@@ -13,12 +13,12 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
-from tests.pretend_cuda.counting import count
-from tests.pretend_cuda.kernels import run
-from tests.pretend_cuda.machine import ordinal
-from tests.pretend_cuda.randomness import check_generator, drawn
-from tests.pretend_cuda.strict import INDEXING, check_devices, check_dtypes
-from tests.pretend_cuda.tensor import PretendTensor, bare
+from .counting import count
+from .kernels import run
+from .machine import ordinal
+from .randomness import check_generator, drawn
+from .strict import INDEXING, check_devices, check_dtypes
+from .tensor import PretendTensor, bare
 
 aten = torch.ops.aten
 WAITING = {

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from .version import PINNED, pinned_version
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 REAL = "SAMBENCH_REAL_CUDA"
@@ -44,6 +46,7 @@ def environment(
         "PRETEND_CUDA_CAPABILITY": capability,
         "PRETEND_CUDA_GB": str(gigabytes),
         "OMP_NUM_THREADS": "1",
+        PINNED: pinned_version(),
     }
     given.pop("CUDA_VISIBLE_DEVICES", None)
     if counts is not None:

@@ -7,14 +7,14 @@ from typing import Any
 
 import torch
 
-from tests.pretend_cuda import cuda
-from tests.pretend_cuda.backward import answer_for_the_driver
-from tests.pretend_cuda.counting import write_at_the_end
-from tests.pretend_cuda.dispatch import Mode
-from tests.pretend_cuda.kernels import scaled_dot_product_attention
-from tests.pretend_cuda.loading import pretend_load, rebuilt
-from tests.pretend_cuda.randomness import Generator
-from tests.pretend_cuda.version import refusal
+from . import cuda
+from .backward import answer_for_the_driver
+from .counting import write_at_the_end
+from .dispatch import Mode
+from .kernels import scaled_dot_product_attention
+from .loading import pretend_load, rebuilt
+from .randomness import Generator
+from .version import refusal
 
 _installed: list[Any] = []
 

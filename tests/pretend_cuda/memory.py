@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from tests.pretend_cuda.machine import MACHINE
+from .machine import MACHINE
 
 BLOCK = 512
 """The allocator of a real device rounds up to it."""

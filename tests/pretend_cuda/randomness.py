@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from tests.pretend_cuda.machine import visible
+from .machine import visible
 
 _OF_DEVICE: dict[int, torch._C.Generator] = {}
 _ON_CUDA: dict[int, int] = {}

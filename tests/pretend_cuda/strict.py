@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.pretend_cuda.machine import MACHINE
-from tests.pretend_cuda.tensor import PretendTensor
+from .machine import MACHINE
+from .tensor import PretendTensor
 
 INDEXING = {
     "aten::index",

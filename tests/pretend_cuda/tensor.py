@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor, nn
 
-from tests.pretend_cuda.machine import current
-from tests.pretend_cuda.memory import Share
+from .machine import current
+from .memory import Share
 
 
 class PretendTensor(Tensor):
@@ -39,7 +39,7 @@ class PretendTensor(Tensor):
     def __torch_dispatch__(
         cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        from tests.pretend_cuda.dispatch import dispatch
+        from .dispatch import dispatch
 
         return dispatch(func, args, kwargs or {})
 
@@ -98,7 +98,7 @@ class PretendTensor(Tensor):
         return memo[id(self)]  # type: ignore[no-any-return]
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        from tests.pretend_cuda.loading import rebuilt
+        from .loading import rebuilt
 
         kind = isinstance(self, nn.Parameter)
         return rebuilt, (self.detach().cpu(), self.index_, self.requires_grad, kind)

@@ -46,6 +46,7 @@ def test_a_bare_request(registry: Registry) -> None:
         "jobs": "auto",
         "threads": "auto",
         "timeout": "auto",
+        "share_gpu": False,
     }
     assert (demand.device, demand.results, demand.keep, demand.rerun) == (
         "auto",
@@ -218,7 +219,13 @@ def test_where_and_how_it_runs(compose: Compose) -> None:
         "data.partial=true",
         "data.cache='2024'",
     )
-    assert demand.executor == {"name": "local", "jobs": 2, "threads": "auto", "timeout": 600}
+    assert demand.executor == {
+        "name": "local",
+        "jobs": 2,
+        "threads": "auto",
+        "timeout": 600,
+        "share_gpu": False,
+    }
     assert (demand.device, demand.results) == ("cpu", Path("my runs/first"))
     assert (demand.keep, demand.rerun) == (("predictions", "state"), "failed")
     assert demand.data == {

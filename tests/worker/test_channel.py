@@ -31,14 +31,20 @@ def test_messages_and_files_arrive_together(
     for number in range(3):
         (tmp_path / str(number)).write_text(f"file {number}")
     files = [os.open(tmp_path / str(number), os.O_RDONLY) for number in range(3)]
-    ours.send({"first": 1, "long": "x" * 300_000}, files[:2])
-    ours.send({"second": 2}, files[2:])
+
+    def send() -> None:  # more than a socket holds: it waits for whoever reads
+        ours.send({"first": 1, "long": "x" * 3_000_000}, files[:2])
+        ours.send({"second": 2}, files[2:])
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    first, second = other.receive(), other.receive()
+    sender.join()
     for file in files:
         os.close(file)
-    first, second = other.receive(), other.receive()
     assert first is not None
     assert second is not None
-    assert (first[0]["first"], len(first[0]["long"]), second[0]) == (1, 300_000, {"second": 2})
+    assert (first[0]["first"], len(first[0]["long"]), second[0]) == (1, 3_000_000, {"second": 2})
     found = [os.read(file, 100).decode() for file in (*first[1], *second[1])]
     assert found == ["file 0", "file 1", "file 2"]
     for file in (*first[1], *second[1]):

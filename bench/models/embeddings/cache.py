@@ -80,10 +80,15 @@ class EmbeddingCache:
         """One batch through the encoder; its seconds in equal parts."""
         self._synchronise()
         began = time.perf_counter()
-        with torch.inference_mode():
-            output = encode(inputs.load(images))
+
+        def encoded(part: slice) -> dict[str, Tensor]:
+            output = encode(inputs.load(images[part]))
             named = {EMBEDDING: output} if isinstance(output, Tensor) else dict(output)
-            stored = {name: _stored(name, values, recipe) for name, values in named.items()}
+            return {name: _stored(name, values, recipe) for name, values in named.items()}
+
+        with torch.inference_mode():
+            parts = [*self._halving.parts(encoded, len(images))]
+        stored = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
         self._synchronise()
         seconds = (time.perf_counter() - began) / len(images)
         for name, values in stored.items():

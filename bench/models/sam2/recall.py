@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from bench.data.transfer import free_bytes
 from bench.models.logits import ABSENT
 from bench.models.sam2.encode import Features
 from bench.models.sam2.memory import Answer, Memory, ask, remember_answer, rows_of
 from bench.models.sam2.pool import Pool
-from bench.train.halving import Halving, free_bytes
+from bench.train.halving import Halving
 
 if TYPE_CHECKING:
     from sam2.modeling.sam2_base import SAM2Base
