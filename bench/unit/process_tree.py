@@ -37,17 +37,8 @@ def cpu_seconds(pid: int) -> float:
 
 
 def tree_cpu_seconds(pid: int) -> float:
-    """CPU time of a process and its descendants, those included that it has waited for."""
-    total = 0.0
-    for process in tree(pid):
-        with contextlib.suppress(psutil.Error):
-            times = process.cpu_times()
-            total += times.user + times.system + times.children_user + times.children_system
-    return total
-
-
-def all_cpu_seconds(pid: int) -> float:
-    """As `tree_cpu_seconds`, with processes that left their parents."""
+    """CPU time of a process and all that it started: what it has waited for is included, and in a
+    process that guards, what left its parents."""
     total = 0.0
     for process in [*tree(pid)[:1], *left_behind(pid)]:
         with contextlib.suppress(psutil.Error):

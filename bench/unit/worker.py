@@ -195,7 +195,7 @@ class WorkerProcess:
         return thread_waited(schedstat_of(self.process.pid))
 
     def cpu_seconds(self) -> float:
-        return process_tree.all_cpu_seconds(self.process.pid)
+        return process_tree.tree_cpu_seconds(self.process.pid)
 
     def peak_bytes(self) -> int:
         return max(self._peak, process_tree.peak_resident_bytes(self.process.pid))

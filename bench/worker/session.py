@@ -26,8 +26,13 @@ from bench.errors import reason_of
 from bench.models.embeddings.ledger import Ledger
 from bench.models.embeddings.storage import use_storage
 from bench.registry import load
-from bench.unit.deterministic import make_deterministic
-from bench.unit.device import DevicePeaks, cap_memory, device_facts, synchroniser
+from bench.unit.device import (
+    DevicePeaks,
+    cap_memory,
+    device_facts,
+    make_deterministic,
+    synchroniser,
+)
 from bench.unit.rng import RandomStream, prediction_stream
 from bench.unit.state import load_state, save_state, snapshot, state_hash
 from bench.worker.clock import MethodClock

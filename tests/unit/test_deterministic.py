@@ -13,12 +13,12 @@ from bench.errors import RequestError
 from bench.registry import discover
 from bench.request.compose import compose_demand
 from bench.train.losses import cross_entropy_dice
-from bench.unit.deterministic import make_deterministic
+from bench.unit.device import make_deterministic
 from tests.conftest import ROOT, Bench
 
 SAID = """
 import os, sys, torch
-from bench.unit.deterministic import make_deterministic
+from bench.unit.device import make_deterministic
 torch.backends.cudnn.benchmark = True
 make_deterministic(sys.argv[1], sys.argv[2])
 print(torch.are_deterministic_algorithms_enabled(),
