@@ -25,19 +25,22 @@ class Fate:
           the machine is quiet enough to tell
           refused: the unit fails
           free: not prevented
-    line  the reason of a refused unit, `#` for a number
+    line  the reason of a refused unit, `#` for a number; `other` where it was there first
     """
 
     kind: Kind
     line: str = ""
+    other: str = ""
 
     def matches(self, reason: str | None) -> bool:
-        pattern = re.escape(self.line).replace(r"\#", r"[\d.]+")
-        return reason is not None and re.fullmatch(pattern, reason) is not None
+        patterns = [
+            re.escape(line).replace(r"\#", r"[\d.]+") for line in (self.line, self.other) if line
+        ]
+        return reason is not None and any(re.fullmatch(text, reason) for text in patterns)
 
 
-def refused(line: str) -> Fate:
-    return Fate("refused", line)
+def refused(line: str, *, other: str = "") -> Fate:
+    return Fate("refused", line, other)
 
 
 GUESS, CHARGED, FREE = Fate("guess"), Fate("charged"), Fate("free")
@@ -112,7 +115,10 @@ BREAKS: Mapping[str, Fate] = {
     "kills_parent": refused("PermissionError: [Errno 1] Operation not permitted"),
     "interrupts": refused("the method raised KeyboardInterrupt"),
     "fork_bomb": refused("it started # processes; 256 are allowed"),
-    "disk": refused("its # GiB of temporary files filled the disk"),
+    "disk": refused(
+        "its # GiB of temporary files filled the disk",
+        other="OSError: [Errno #] No space left on device",
+    ),
     "escapes": refused("RuntimeError: ?[31mred?[0m ? ? end"),
     "returns_none": refused(GENERATOR.format("NoneType")),
     "returns_list": refused(GENERATOR.format("list_iterator")),
@@ -141,6 +147,11 @@ SAYS = {
 }
 
 
+def quoted(line: str) -> str:
+    quote = "``" if "`" in line else "`"
+    return f"{quote}{line}{quote}"
+
+
 def table() -> str:
     """The methods with what they do, from their cards, and what comes of it."""
     registry = discover([HERE])
@@ -148,9 +159,8 @@ def table() -> str:
     for name, fate in FATES.items():
         _, card = registry.method(name)
         does = card.summary.removesuffix(".")
-        quote = "``" if "`" in fate.line else "`"
-        said = f"{quote}{fate.line}{quote}" if fate.line else ""
-        comes = ", or ".join(filter(None, (SAYS.get(fate.kind), said)))
+        said = [quoted(line) for line in (fate.line, fate.other) if line]
+        comes = ", or ".join(filter(None, (SAYS.get(fate.kind), *said)))
         rows.append(f"| `{name}` | {does} | {comes} |")
     return "\n".join(rows)
 
