@@ -44,7 +44,12 @@ def main(arguments: Sequence[str], include: tuple[Path, ...]) -> int:
     from bench.unit.state import load_state
     from bench.worker.session import setting_from
 
-    found, _ = discover(include).method(record.request.method)
+    found, card = discover(include).method(record.request.method)
+    if card.needs_test_label:
+        raise RequestError(
+            f"record {record.key}: {record.request.method} is prompted from the reference label, "
+            "which a new image does not have; predict with a record of another method"
+        )
     # A stranger's record: the card says what the options may be.
     options = make_options(found, record.request.options)
     setting = setting_from(setting_facts(record.request, record.data, device=device, cache=cache))
