@@ -9,7 +9,6 @@ that the method's card names, so that shot counts and draws of one pool share on
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +28,7 @@ from bench.unit.embeddings import keep_embeddings
 from bench.unit.handed import copy_handed
 from bench.unit.handover import RemoteWork, give_volumes, start_method
 from bench.unit.machine import machine_of
-from bench.unit.saved import SavedPhase, place_of
+from bench.unit.saved import SavedPhase, file_sha256, place_of
 from bench.unit.savepoint import PhaseSavepoint
 from bench.unit.spec import Unit
 from bench.unit.worker import Worker
@@ -57,7 +56,7 @@ def ensure_pretrained(
                 clear_scratch(file)
             with workers() as worker:
                 phase = _pretrain(unit, registry, store, worker, state_file)
-            facts = {"sha256": _hash(state_file), "phase": phase.model_dump()}
+            facts = {"sha256": file_sha256(state_file), "phase": phase.model_dump()}
             with whole(cost_file) as scratch:
                 scratch.write_text(json.dumps(facts, indent=1), encoding="utf-8")
             for left in folder.glob(f"{spec.key}.saved.*"):
@@ -73,7 +72,7 @@ def _stored(state_file: Path, cost_file: Path) -> Phase | None:
         return None
     try:
         facts = json.loads(cost_file.read_bytes())
-        if facts["sha256"] != _hash(state_file):
+        if facts["sha256"] != file_sha256(state_file):
             raise ValueError(f"{state_file.name} is not what was written")
         return Phase.model_validate(facts["phase"])
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -109,8 +108,3 @@ def _pretrain(
     worker.call("state")
     copy_handed(worker.folder / "out" / "state.safetensors", state_file)
     return phase.model_copy(update={"peak_device_bytes": work.device_peaks.get("pretrain")})
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -47,7 +47,11 @@ class SavedPhase:
     def write(self, content: Mapping[str, Any], worker_file: Path) -> None:
         """The worker's file is copied: its process may hold it open."""
         copy_handed(worker_file, self.tensors)
-        facts = {"place": dict(self.place), "sha256": _hash(self.tensors), "content": dict(content)}
+        facts = {
+            "place": dict(self.place),
+            "sha256": file_sha256(self.tensors),
+            "content": dict(content),
+        }
         with whole(self.facts) as scratch:
             scratch.write_text(json.dumps(facts), encoding="utf-8")
 
@@ -57,7 +61,7 @@ class SavedPhase:
         try:
             found = json.loads(self.facts.read_bytes())
             content: dict[str, Any] = found["content"]
-            if found["sha256"] != _hash(self.tensors):
+            if found["sha256"] != file_sha256(self.tensors):
                 raise ValueError("its two files do not belong together")
         except FileNotFoundError:
             return None
@@ -79,6 +83,6 @@ class SavedPhase:
             clear_scratch(path)
 
 
-def _hash(path: Path) -> str:
+def file_sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
